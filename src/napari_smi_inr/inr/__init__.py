@@ -1,0 +1,1 @@
+"""The implicit neural representation: configuration, network, loss, training, fitted field."""

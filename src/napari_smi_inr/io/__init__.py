@@ -1,0 +1,1 @@
+"""Reading scans and gradients, writing maps."""

@@ -1,0 +1,1 @@
+"""The napari side: reader, writers, dock widget and zoom layer."""

@@ -1,0 +1,1 @@
+"""From a field to values at points: coordinates, requests and the one sampler."""

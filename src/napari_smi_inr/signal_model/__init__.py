@@ -1,0 +1,1 @@
+"""Physics: spherical harmonics, kernel, forward signal, noise."""
