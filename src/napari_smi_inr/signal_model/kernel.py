@@ -1,0 +1,129 @@
+"""The fibre response, projected on Legendre polynomials.
+
+For an axially symmetric b-tensor and a fibre of axis n, the signal of a compartment with axial
+and radial diffusivity D∥ and D⊥ depends on x = n·u alone (arXiv 2506.15762, eq. 2, brackets mended):
+
+    k(x) = exp(-b [D⊥ + (D∥ - D⊥) ((1 - b_delta)/3 + b_delta x²)]).
+
+Its projections on P_l come from c_l(α) = ∫₀¹ exp(-α x²) P_l(x) dx with α = b b_delta (D∥ - D⊥). The
+closed forms in erf(√α) cancel to nothing at small α and do not exist for α < 0; Gauss-Legendre
+quadrature is exact to rounding for either sign, and its gradient comes for free.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import eval_legendre
+
+ORDINARY_ALPHA = 32.0
+"""|α| = b·D of the strongest ordinary protocol: b = 8 ms/µm² and D = 4 µm²/ms."""
+
+
+@lru_cache(maxsize=64)
+def _quadrature(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Squares of the nodes on [0, 1] (nodes,) and weights times P_l (nodes, lmax/2 + 1)."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    x, w = (x + 1) / 2, w / 2
+    weighted = w[:, None] * np.stack([eval_legendre(order, x) for order in range(0, lmax + 1, 2)], axis=1)
+    return (
+        torch.as_tensor(x**2, dtype=dtype, device=device),
+        torch.as_tensor(weighted, dtype=dtype, device=device),
+    )
+
+
+def quadrature_nodes(alpha_max: float, dtype: torch.dtype) -> int:
+    """Nodes that bring c_l(α), |α| ≤ `alpha_max`, l ≤ 8, to the rounding error of `dtype`.
+
+    Measured against mpmath: for α in [-16, 32], 16 nodes leave 1e-9 and 24 leave 8e-16; the number
+    needed grows with √α.
+    """
+    least = 24 if dtype == torch.float64 else 16
+    return max(least, int(np.ceil(least * np.sqrt(alpha_max / ORDINARY_ALPHA))))
+
+
+def legendre_projections(alpha: Any, lmax: int, nodes: int | None = None) -> torch.Tensor:
+    """Projections c_l(α) = ∫₀¹ exp(-α x²) P_l(x) dx for even l.
+
+    Parameters
+    ----------
+    alpha
+        (…) real numbers of any sign: tensor, array or number. Floating tensors keep their type.
+    lmax
+        Highest even order.
+    nodes
+        Quadrature nodes; by default as many as the largest |α| asks for.
+
+    Returns
+    -------
+    (…, lmax/2 + 1) projections, differentiable in `alpha`.
+
+    Notes
+    -----
+    arXiv 2506.15762, appendix; absolute error below 1e-6 (float32) and 1e-12 (float64), scaled by
+    max(1, exp(-α)).
+    """
+    tensor = torch.as_tensor(alpha)
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if nodes is None:
+        largest = float(tensor.detach().abs().max()) if tensor.numel() else 0.0
+        nodes = quadrature_nodes(largest, tensor.dtype)
+    x2, weighted = _quadrature(nodes, lmax, tensor.dtype, tensor.device)
+    return torch.exp(-tensor[..., None] * x2) @ weighted
+
+
+def _compartment(
+    b: torch.Tensor, b_delta: torch.Tensor, axial: torch.Tensor, radial: torch.Tensor | float, lmax: int, nodes: int
+) -> torch.Tensor:
+    """(…, lmax/2 + 1) projections of one compartment's k(x).
+
+    The exponent is summed before it is exponentiated: it never exceeds 0 for non-negative
+    diffusivities, so nothing overflows for planar encoding either.
+    """
+    x2, weighted = _quadrature(nodes, lmax, axial.dtype, axial.device)
+    spread = axial - radial
+    isotropic = b * (radial + spread * (1.0 - b_delta) / 3.0)
+    exponent = isotropic[..., None] + (b * b_delta * spread)[..., None] * x2
+    return torch.exp(-exponent) @ weighted
+
+
+def kernel(
+    b: torch.Tensor,
+    b_delta: torch.Tensor,
+    Di: torch.Tensor,
+    De: torch.Tensor,
+    Dp: torch.Tensor,
+    f: torch.Tensor,
+    lmax: int,
+    nodes: int | None = None,
+) -> torch.Tensor:
+    """Kernel K_l of the two-compartment Standard Model: a stick (f) and a zeppelin (1 - f).
+
+    Parameters
+    ----------
+    b, b_delta
+        b-value [ms/µm²] and shape of the b-tensor.
+    Di, De, Dp
+        Diffusivities [µm²/ms]; De < Dp is as good as De > Dp.
+    f
+        Intra-axonal signal fraction. All six broadcast against each other.
+    lmax
+        Highest even order.
+    nodes
+        Quadrature nodes, when the range of α is known beforehand.
+
+    Returns
+    -------
+    (…, lmax/2 + 1), so that the signal along u is 4π S0 Σ_lm K_l p_lm Y_lm(u) (arXiv 2506.15762, eq. 7).
+    """
+    if nodes is None:
+        largest = float((b * b_delta.abs()).max()) * float(torch.stack([Di.max(), De.max(), Dp.max()]).max())
+        nodes = quadrature_nodes(largest, Di.dtype)
+    fraction = f[..., None]
+    stick = _compartment(b, b_delta, Di, 0.0, lmax, nodes)
+    zeppelin = _compartment(b, b_delta, De, Dp, lmax, nodes)
+    return fraction * stick + (1.0 - fraction) * zeppelin

@@ -1,0 +1,60 @@
+"""The forward model: tissue parameters and FOD to signal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from ..acquisition import Acquisition
+from ..parameters import KERNEL_PARAMETERS
+from .kernel import kernel
+from .spherical_harmonics import degrees, lmax_of, real_sh
+
+_CHUNK = 4096
+"""Voxels predicted at a time; bounds memory at a few hundred MB for any protocol."""
+
+
+def predict_signal(
+    values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition: Acquisition
+) -> NDArray[np.float64]:
+    """Noise-free signal of the Standard Model of white matter.
+
+    Parameters
+    ----------
+    values
+        (N,) arrays by symbol: Di, De, Dp [µm²/ms], f and S0 (any unit, the signal's own).
+    fod
+        (N, C) orthonormal real SH coefficients in the MRtrix basis and scanner axes.
+    acquisition
+        Protocol of V volumes.
+
+    Returns
+    -------
+    (N, V) signal S0 4π Σ_lm K_l(b, b_delta) p_lm Y_lm(u) in float64 (arXiv 2506.15762, eqs 2-7).
+    """
+    coefficients = np.atleast_2d(np.asarray(fod, dtype=np.float64))
+    columns = {key: np.asarray(values[key], dtype=np.float64) for key in (*KERNEL_PARAMETERS, "S0")}
+    chunks = [
+        _predict({key: column[i : i + _CHUNK] for key, column in columns.items()}, coefficients[i : i + _CHUNK], acquisition)
+        for i in range(0, len(coefficients), _CHUNK)
+    ]
+    return np.concatenate(chunks) if chunks else np.empty((0, acquisition.n_volumes))
+
+
+def _predict(
+    values: Mapping[str, NDArray[np.float64]], fod: NDArray[np.float64], acquisition: Acquisition
+) -> NDArray[np.float64]:
+    lmax = lmax_of(fod.shape[1])
+    b, b_delta, group = acquisition.kernel_groups()
+    tissue = [torch.as_tensor(values[key])[:, None] for key in KERNEL_PARAMETERS]
+    response = kernel(torch.as_tensor(b), torch.as_tensor(b_delta), *tissue, lmax=lmax).numpy()  # (N, G, L)
+    basis = real_sh(acquisition.directions, lmax)
+    order = degrees(lmax) // 2
+    signal = np.empty((len(fod), acquisition.n_volumes))
+    for g in range(len(b)):
+        volumes = group == g
+        signal[:, volumes] = (fod * response[:, g, order]) @ basis[volumes].T
+    return 4.0 * np.pi * values["S0"][:, None] * signal
