@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .acquisition import Acquisition
+from .errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,12 @@ class DiffusionDataset:
         SHA-256 of each input file by name, for the record kept with results.
     notes
         What was detected, assumed or repaired on reading, in words for the user.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, the mask is empty, signal or noise inside it is unusable, or the
+        protocol has no b = 0 volume or only one shell.
     """
 
     signal: NDArray[np.float32]
@@ -41,6 +48,13 @@ class DiffusionDataset:
     checksums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        self._check_shapes()
+        self._check_geometry()
+        self._check_signal()
+        self._check_noise()
+        self.acquisition.require_fittable()
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along each axis."""
@@ -48,12 +62,71 @@ class DiffusionDataset:
         return x, y, z
 
     @property
+    def n_voxels(self) -> int:
+        """Voxels inside the mask."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
     def voxel_size(self) -> NDArray[np.float64]:
         """(3,) voxel edge lengths [mm]."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        size: NDArray[np.float64] = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return size
 
     @property
     def scale(self) -> float:
         """Typical b = 0 signal inside the mask (95th percentile), the unit the network works in."""
-        b0 = self.signal[self.mask][:, self.acquisition.is_b0]
-        return float(np.percentile(b0.mean(axis=1), 95))
+        b0 = np.stack([self.signal[..., v][self.mask] for v in np.flatnonzero(self.acquisition.is_b0)])
+        return float(np.percentile(b0.mean(axis=0), 95))
+
+    def _check_shapes(self) -> None:
+        expected = (*self.mask.shape, self.acquisition.n_volumes)
+        if self.signal.ndim != 4 or self.signal.shape != expected:
+            raise InputError(
+                "signal",
+                f"has shape {self.signal.shape}; mask and protocol ask for {expected}.",
+                "Give an (X, Y, Z, V) signal with a mask of its (X, Y, Z) and a protocol of its V volumes.",
+            )
+        if self.mask.dtype != bool or not self.mask.any():
+            raise InputError(
+                "mask",
+                f"({self.mask.dtype}) marks no voxel to fit.",
+                "Give a boolean array that is True in the voxels to fit.",
+            )
+
+    def _check_geometry(self) -> None:
+        affine = self.affine
+        if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
+            raise InputError(
+                "affine",
+                f"{np.round(affine, 3).tolist()} does not place voxels in space.",
+                "Give a 4 x 4 matrix from voxel indices to RAS millimetres.",
+            )
+
+    def _check_signal(self) -> None:
+        # one volume at a time: a copy of the whole masked signal may be as large as the scan
+        bad = [v for v in range(self.signal.shape[3]) if not np.isfinite(self.signal[..., v][self.mask]).all()]
+        if bad:
+            raise InputError(
+                "signal",
+                f"is not finite everywhere inside the mask (volumes {bad}).",
+                "Leave such voxels out of the mask.",
+            )
+
+    def _check_noise(self) -> None:
+        if self.noise is None:
+            return
+        noise = np.asarray(self.noise)
+        if noise.shape not in ((), self.mask.shape):
+            raise InputError(
+                "noise",
+                f"has shape {noise.shape}; the mask has {self.mask.shape}.",
+                "Give one number or a map on the scan's grid.",
+            )
+        inside = noise[self.mask] if noise.ndim else noise
+        n_bad = int(np.count_nonzero(~(np.isfinite(inside) & (inside > 0))))
+        if n_bad:
+            raise InputError(
+                "noise",
+                f"is not positive and finite in {n_bad} of {inside.size} values inside the mask.",
+                "Give the standard deviation of the noise in the scan's units, or leave it out.",
+            )

@@ -1,0 +1,7 @@
+"""What was measured: b-value, shape and direction of every volume, and what that can tell."""
+
+from .protocol import TABLE_HEADER, Acquisition
+from .shells import B0_THRESHOLD, SPHERICAL_TOLERANCE, Shell
+from .verdict import Verdict
+
+__all__ = ["B0_THRESHOLD", "SPHERICAL_TOLERANCE", "TABLE_HEADER", "Acquisition", "Shell", "Verdict"]
