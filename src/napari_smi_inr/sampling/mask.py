@@ -1,0 +1,37 @@
+"""Where a field is to be trusted: a mask with an edge finer than its voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from .coordinates import world_to_voxel
+
+
+class SmoothMask:
+    """A voxel mask as a region of space: where its trilinear interpolation reaches one half.
+
+    The edge then runs smoothly between voxel centres, and passes through the outer faces of the volume.
+
+    Parameters
+    ----------
+    mask
+        (X, Y, Z) voxels.
+    affine
+        (4, 4) from voxel indices to RAS millimetres.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], affine: NDArray[np.floating]) -> None:
+        self._values = np.asarray(mask, np.float32)
+        self._affine = np.asarray(affine, np.float64)
+
+    def fraction(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N,) interpolated mask at (N, 3) RAS points [mm], 0 to 1."""
+        voxels = world_to_voxel(self._affine, points_mm).T
+        # grid-constant: the zeros outside take part in the interpolation, so the edge voxels keep their outer half
+        return map_coordinates(self._values, voxels, order=1, mode="grid-constant", cval=0.0)
+
+    def __call__(self, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(N,) whether each of (N, 3) RAS points [mm] lies inside."""
+        return self.fraction(points_mm) >= 0.5 - 1e-5
