@@ -4,45 +4,84 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 
-Loss = Literal["mse", "rician"]
-Preset = Literal["fast", "paper"]
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "paper": {
+        "detail": "field-of-view",
+        "epochs": 150,
+        "held_out": 0.0,
+        "features": 5000,
+        "width": 2048,
+        "layers": 4,
+        "activation": "relu",
+        "start_from_data": False,
+        "batch_size": 500,
+        "learning_rate": 1e-4,
+        "schedule": "decay",
+    },
+}
+"""What each preset sets apart from the defaults of :class:`FitConfig`, which are those of ``fast``.
+
+``paper`` is the published set-up (arXiv 2506.15762, section 2.4, with the learning rate's decay by
+1 % an epoch and the batch of 500 that only its code states).
+"""
 
 
 class FitConfig(BaseModel):
-    """Everything that decides the outcome of a fit.
-
-    Make one with :meth:`from_preset`; the defaults are those of ``fast``.
-    """
+    """Everything that decides the outcome of a fit; make one with :meth:`from_preset`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Preset = "fast"
+    preset: Literal["fast", "paper"] = "fast"
     lmax: int = Field(4, ge=0, le=8, multiple_of=2, description="highest SH order of the FOD")
-    loss: Loss = "mse"
-    seed: int = 0
-    device: str = "auto"
-    detail: float | Literal["auto"] = Field("auto", description="finest detail of the field [mm]; 'auto' probes a few")
-    epochs: int = Field(120, ge=1)
+    loss: Literal["mse", "rician"] = Field("mse", description="rician needs the noise level")
+    seed: int = Field(0, ge=0)
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    detail: float | Literal["auto", "field-of-view"] = Field(
+        "auto",
+        description="finest detail of the field [mm]; 'auto' tries a few, 'field-of-view' is the published rule",
+    )
+    epochs: int = Field(120, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")
     nonnegativity: float = Field(5.0, ge=0, description="weight of the FOD non-negativity term")
-    features: int = Field(128, ge=1, description="random Fourier frequencies (each gives sine and cosine)")
-    width: int = Field(128, ge=1)
-    layers: int = Field(3, ge=1, description="fully connected hidden layers")
-    share_hidden: bool = Field(False, description="all hidden layers after the first use one weight matrix, as the published code does")
-    batch_size: int = Field(256, ge=1)
+    features: int = Field(128, ge=1, description="random frequencies, each giving a sine and a cosine")
+    width: int = Field(128, ge=1, description="units of a hidden layer")
+    layers: int = Field(3, ge=1, description="hidden layers")
+    activation: Literal["relu", "gelu", "silu"] = "silu"
+    share_hidden: bool = Field(
+        False, description="hidden layers between first and last use one weight matrix, as the published code does"
+    )
+    start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
+    batch_size: int = Field(256, ge=1, description="voxels a step")
     learning_rate: float = Field(4e-3, gt=0)
+    schedule: Literal["one-cycle", "decay"] = "one-cycle"
 
     @classmethod
     def from_preset(cls, preset: str = "fast", **overrides: Any) -> FitConfig:
-        """A preset with some settings replaced.
+        """A preset with some settings replaced (``None`` leaves a setting as it is).
 
         Raises
         ------
         InputError
             If the preset is unknown or a value is out of range; the message names the setting.
         """
-        raise NotImplementedError
+        if preset not in PRESETS:
+            raise InputError("preset", f"there is no preset {preset!r}.", f"Choose one of: {', '.join(PRESETS)}.")
+        given = {key: value for key, value in overrides.items() if value is not None}
+        try:
+            return cls(preset=preset, **{**PRESETS[preset], **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = str(first["loc"][0]) if first["loc"] else "setting"
+            raise InputError(where, f"{first['input']!r} does not do: {first['msg']}.", _remedy(where)) from error
+
+
+def _remedy(name: str) -> str:
+    field = FitConfig.model_fields.get(name)
+    if field is None:
+        return f"The settings are: {', '.join(FitConfig.model_fields)}."
+    return f"The default is {field.default!r}" + (f" ({field.description})." if field.description else ".")

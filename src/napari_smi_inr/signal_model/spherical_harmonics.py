@@ -12,6 +12,9 @@ from scipy.special import sph_harm_y
 P00 = 1.0 / np.sqrt(4.0 * np.pi)
 """The l = 0 coefficient of any FOD that integrates to one."""
 
+P2_SCALE = np.sqrt(4.0 * np.pi / 5.0)
+"""p2 is this times the norm of an FOD's five l = 2 coefficients (orthonormal SH)."""
+
 _GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 

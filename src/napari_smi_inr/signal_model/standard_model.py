@@ -17,9 +17,7 @@ _CHUNK = 4096
 """Voxels predicted at a time; bounds memory at a few hundred MB for any protocol."""
 
 
-def predict_signal(
-    values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition: Acquisition
-) -> NDArray[np.float64]:
+def predict_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition: Acquisition) -> NDArray[np.float64]:
     """Noise-free signal of the Standard Model of white matter.
 
     Parameters
@@ -38,7 +36,9 @@ def predict_signal(
     coefficients = np.atleast_2d(np.asarray(fod, dtype=np.float64))
     columns = {key: np.asarray(values[key], dtype=np.float64) for key in (*KERNEL_PARAMETERS, "S0")}
     chunks = [
-        _predict({key: column[i : i + _CHUNK] for key, column in columns.items()}, coefficients[i : i + _CHUNK], acquisition)
+        _predict(
+            {key: column[i : i + _CHUNK] for key, column in columns.items()}, coefficients[i : i + _CHUNK], acquisition
+        )
         for i in range(0, len(coefficients), _CHUNK)
     ]
     return np.concatenate(chunks) if chunks else np.empty((0, acquisition.n_volumes))

@@ -1,0 +1,28 @@
+"""Which processor a fit runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import InputError
+
+
+def resolve_device(name: str) -> torch.device:
+    """A torch device from a name; ``auto`` takes the fastest there is.
+
+    Raises
+    ------
+    InputError
+        If the device does not exist on this machine or is unknown to this build of torch.
+    """
+    if name == "auto":
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError("device", f"{name!r} cannot be used here ({reason}).", "Use 'auto' or 'cpu'.") from error
+    return device

@@ -1,0 +1,164 @@
+"""The result of a fit: every parameter at every point of space, and the file it lives in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..acquisition import Acquisition
+from ..parameters import FOD, KERNEL_PARAMETERS, PARAMETERS, SCALARS
+from ..signal_model.spherical_harmonics import P2_SCALE
+from ..signal_model.standard_model import predict_signal
+from .config import FitConfig
+from .model import FieldModel
+
+_CHUNK = 16_384
+"""Points evaluated at a time; their activations stay within the cache and a few tens of MB."""
+
+_AT_BOUND = 0.01
+"""A value within this share of its range of a bound counts as being at it."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedField:
+    """A fitted implicit neural representation of the Standard Model.
+
+    Attributes
+    ----------
+    model
+        The trained network; its S0 is in units of `scale`.
+    config
+        What the fit was asked to do.
+    detail
+        Finest detail of the field [mm], as used.
+    affine
+        (4, 4) from the scan's voxel indices to RAS millimetres.
+    mask
+        (X, Y, Z) voxels the field was fitted to.
+    scale
+        Signal, in the scan's units, that the network calls 1.
+    acquisition
+        Protocol of the scan.
+    record
+        Provenance: versions, device, input checksums and notes.
+    training
+        How the fit went: epochs done, held-out error in the scan's units, details tried.
+    """
+
+    model: FieldModel
+    config: FitConfig
+    detail: float
+    affine: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    scale: float
+    acquisition: Acquisition
+    record: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Symbols of the scalar channels of :meth:`sample`: Di, De, Dp, f, S0, p2."""
+        return SCALARS
+
+    @property
+    def lmax(self) -> int:
+        """Highest SH order of the FOD."""
+        return self.config.lmax
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lives."""
+        return self.model.encoding.frequencies.device
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the scan along each axis."""
+        x, y, z = self.mask.shape
+        return x, y, z
+
+    def evaluate(self, points_mm: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        """Every parameter at points.
+
+        Parameters
+        ----------
+        points_mm
+            (N, 3) RAS positions [mm], anywhere: also between voxels and, at one's own risk, outside the mask.
+
+        Returns
+        -------
+        (N,) values by symbol, S0 in the scan's units, and under ``"fod"`` the (N, C) orthonormal real SH
+        coefficients in the MRtrix basis and scanner axes.
+        """
+        scalars, fod = self._evaluate(points_mm)
+        return {**dict(zip(SCALARS, scalars.T, strict=True)), FOD: fod}
+
+    def sample(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, 6) scalars at (N, 3) RAS positions [mm], columns as in :attr:`parameters`."""
+        return self._evaluate(points_mm)[0]
+
+    def _evaluate(self, points_mm: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        points = np.ascontiguousarray(points_mm, dtype=np.float32).reshape(-1, 3)
+        scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)
+        fod = np.empty((len(points), self.model.network.n_fod), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(points), _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                tissue = self.model(torch.from_numpy(points[rows]).to(self.device))
+                scalars[rows, :4] = tissue.kernel.cpu().numpy()
+                scalars[rows, 4] = tissue.S0.cpu().numpy() * self.scale
+                fod[rows] = tissue.fod.cpu().numpy()
+        scalars[:, 5] = P2_SCALE * np.linalg.norm(fod[:, 1:6], axis=1)
+        return scalars, fod
+
+    @cached_property
+    def _voxels(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Scalars and FOD at the centres of the mask's voxels."""
+        return self._evaluate(np.argwhere(self.mask) @ self.affine[:3, :3].T + self.affine[:3, 3])
+
+    def maps(self) -> dict[str, NDArray[np.float32]]:
+        """Maps on the scan's grid.
+
+        Returns
+        -------
+        (X, Y, Z) maps by symbol, NaN outside the mask.
+        """
+        maps = {}
+        for symbol, values in zip(SCALARS, self._voxels[0].T, strict=True):
+            maps[symbol] = np.full(self.shape, np.nan, dtype=np.float32)
+            maps[symbol][self.mask] = values
+        return maps
+
+    def fod_map(self) -> NDArray[np.float32]:
+        """(X, Y, Z, C) SH coefficients on the scan's grid, zero outside the mask."""
+        fod = np.zeros((*self.shape, self.model.network.n_fod), dtype=np.float32)
+        fod[self.mask] = self._voxels[1]
+        return fod
+
+    @cached_property
+    def quality(self) -> dict[str, Any]:
+        """What to look at before trusting the maps: :attr:`training`, and the share of voxels at a bound by symbol."""
+        share = {}
+        for symbol, values in zip(SCALARS, self._voxels[0].T, strict=True):
+            if symbol in KERNEL_PARAMETERS and (bounds := PARAMETERS[symbol].bounds):
+                margin = _AT_BOUND * (bounds[1] - bounds[0])
+                at_bound = (values < bounds[0] + margin) | (values > bounds[1] - margin)
+                share[symbol] = round(float(at_bound.mean()), 4)
+        return {**self.training, "share_at_bound": share}
+
+    def predict(self, points_mm: NDArray[np.floating], acquisition: Acquisition | None = None) -> NDArray[np.float64]:
+        """(N, V) noise-free signal at points in the scan's units, for its own protocol or another."""
+        values = self.evaluate(points_mm)
+        return predict_signal(values, values[FOD], acquisition or self.acquisition)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the field to one file (see :mod:`napari_smi_inr.inr.field_file`)."""
+        from .field_file import write_field
+
+        write_field(self, path)

@@ -1,0 +1,144 @@
+"""From tissue to loss: predicted measurements, misfit and FOD non-negativity."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..acquisition import Acquisition
+from ..parameters import PARAMETERS
+from ..signal_model.kernel import kernel, quadrature_nodes
+from ..signal_model.spherical_harmonics import degrees, half_sphere, real_sh
+from .network import Tissue
+
+N_SPHERE = 100
+"""Half-sphere directions at which the FOD is kept from going negative (200 antipodal points)."""
+
+
+class _Rows(NamedTuple):
+    """One group of volumes that share (b, b_delta), as rows of a linear map of K_l p_lm."""
+
+    basis: NDArray[np.float64]  # (rows, C)
+    project: NDArray[np.float64]  # (rows, volumes)
+
+
+class SignalModel(nn.Module):
+    """Predicts measurements, or what a least-squares fit needs of them, from tissue.
+
+    Within volumes of one (b, b_delta) the signal is linear in S0 K_l p_lm: y = Y c. With the thin QR
+    factorisation Y = Q R, ‖y - Y c‖² = ‖Qᵀ y - R c‖² + const: for a squared loss the fit can run on
+    Qᵀ y, a handful of numbers for each shell instead of one for each volume, with nothing lost.
+
+    Parameters
+    ----------
+    acquisition
+        Protocol of V volumes.
+    lmax
+        Order of the FOD.
+    reduced
+        Predict Qᵀ y (R rows in all) rather than the V volumes themselves.
+    """
+
+    b: torch.Tensor
+    b_delta: torch.Tensor
+    spread: torch.Tensor
+    project: torch.Tensor
+
+    def __init__(self, acquisition: Acquisition, lmax: int, *, reduced: bool) -> None:
+        super().__init__()
+        self.lmax = lmax
+        b, b_delta, group = acquisition.kernel_groups()
+        order = degrees(lmax)
+        rows = [
+            _rows(real_sh(acquisition.directions[group == g], lmax), order, b[g] * b_delta[g], reduced)
+            for g in range(len(b))
+        ]
+        n_rows = sum(len(r.basis) for r in rows)
+        project, basis, spread = np.zeros((n_rows, acquisition.n_volumes)), [], np.zeros((len(b), n_rows))
+        start = 0
+        for g, r in enumerate(rows):
+            stop = start + len(r.basis)
+            project[start:stop, group == g] = r.project
+            spread[g, start:stop] = 1.0
+            basis.append(r.basis)
+            start = stop
+        stacked = 4.0 * np.pi * np.concatenate(basis)  # (R, C)
+        for name, array in {"b": b, "b_delta": b_delta, "spread": spread, "project": project}.items():
+            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
+        for l in range(0, lmax + 1, 2):
+            self.register_buffer(f"basis{l}", torch.as_tensor(stacked[:, order == l].T.copy(), dtype=torch.float32))
+        fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
+        self.nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta)) * fastest), torch.float32)
+
+    def measure(self, signal: torch.Tensor) -> torch.Tensor:
+        """(N, V) measured signal to the (N, R) numbers that :meth:`forward` predicts."""
+        return signal @ self.project.T
+
+    def forward(self, tissue: Tissue) -> torch.Tensor:
+        """(N, R) predictions for N points."""
+        Di, De, Dp, f = tissue.kernel[:, :, None].unbind(1)  # (N, 1) each, against G groups
+        response = kernel(self.b, self.b_delta, Di, De, Dp, f, self.lmax, self.nodes)  # (N, G, L)
+        parts = [
+            (response[:, :, l // 2] @ self.spread)
+            * (tissue.fod[:, l * (l - 1) // 2 : (l + 1) * (l + 2) // 2] @ getattr(self, f"basis{l}"))
+            for l in range(0, self.lmax + 1, 2)
+        ]
+        return tissue.S0[:, None] * torch.stack(parts).sum(0)
+
+
+def _rows(basis: NDArray[np.float64], order: NDArray[np.intp], anisotropy: float, reduced: bool) -> _Rows:
+    """Rows for one group; without anisotropy of the b-tensor only l = 0 reaches the signal."""
+    seen = basis * (order == 0) if anisotropy == 0 else basis
+    if not reduced:
+        return _Rows(seen, np.eye(len(basis)))
+    columns = order == 0 if anisotropy == 0 else np.ones(len(order), bool)
+    q, r = np.linalg.qr(basis[:, columns])
+    full = np.zeros((len(r), len(order)))
+    full[:, columns] = r
+    return _Rows(full, q.T)
+
+
+class Nonnegativity(nn.Module):
+    """Mean square of the FOD's negative part over the sphere (arXiv 2506.15762, section 2.4)."""
+
+    basis: torch.Tensor
+
+    def __init__(self, lmax: int) -> None:
+        super().__init__()
+        self.register_buffer(
+            "basis", torch.as_tensor(real_sh(half_sphere(N_SPHERE), lmax).T.copy(), dtype=torch.float32)
+        )
+
+    def forward(self, fod: torch.Tensor) -> torch.Tensor:
+        """(N, C) coefficients to a scalar."""
+        return torch.clamp(fod @ self.basis, max=0.0).square().mean()
+
+
+def squared_error(predicted: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+    """Sum of squares over measurements, mean over voxels; both (N, R)."""
+    return (predicted - measured).square().sum(1).mean()
+
+
+def rician_nll(predicted: torch.Tensor, measured: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood of Rician data, up to what the prediction cannot change.
+
+    Parameters
+    ----------
+    predicted, measured
+        (N, V) noise-free and measured magnitude. The likelihood depends on the size of the
+        prediction alone, so one that dips below zero does no harm.
+    sigma
+        (N, 1) standard deviation of the noise in each channel, in the signal's units.
+
+    Returns
+    -------
+    Sum over volumes and mean over voxels of (S - Ŝ)²/(2σ²) - log i0e(SŜ/σ²).
+    """
+    predicted = predicted.abs()
+    z = measured * predicted / sigma.square()
+    misfit = (measured - predicted).square() / (2.0 * sigma.square()) - torch.log(torch.special.i0e(z))
+    return misfit.sum(1).mean()

@@ -1,0 +1,47 @@
+"""The field as a torch module: positions to tissue."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from .config import FitConfig
+from .encoding import FourierEncoding
+from .network import StandardModelNetwork, Tissue
+
+PUBLISHED_WIDTH = 3.5
+"""Standard deviation of the published frequencies, in cycles for half the field of view."""
+
+
+class FieldModel(nn.Module):
+    """Encoding and network together.
+
+    Parameters
+    ----------
+    config
+        The fit's settings.
+    detail
+        Finest detail of the field [mm].
+    centre
+        (3,) RAS centre of the scan [mm].
+    """
+
+    def __init__(self, config: FitConfig, detail: float, centre: torch.Tensor) -> None:
+        super().__init__()
+        self.encoding = FourierEncoding(config.features, detail, centre)
+        self.network = StandardModelNetwork(self.encoding.n_features, config)
+
+    def forward(self, points_mm: torch.Tensor) -> Tissue:
+        """(N, 3) RAS positions [mm] to the tissue there."""
+        return cast(Tissue, self.network(self.encoding(points_mm)))
+
+
+def published_detail(shape: tuple[int, int, int], voxel_size: NDArray[np.float64]) -> float:
+    """Detail [mm] of the published set-up: 3.5 cycles for half the longest side, voxel centre to centre."""
+    half = float(np.max((np.array(shape) - 1) * voxel_size)) / 2.0
+    return max(half, float(voxel_size.max())) / (2.0 * math.pi * PUBLISHED_WIDTH)

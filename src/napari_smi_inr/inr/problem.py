@@ -1,0 +1,134 @@
+"""The data side of a fit: which numbers the network has to explain, on which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..acquisition import Acquisition
+from ..dataset import DiffusionDataset
+from ..errors import InputError
+from .config import FitConfig
+from .loss import Nonnegativity, SignalModel, rician_nll, squared_error
+from .network import Tissue
+
+_JUDGED = 4096
+"""Voxels the held-out error is measured on, at most: its own noise is then below half a percent."""
+
+_SMALLEST_SHELL = 6
+"""A shell gives up volumes only if it has at least this many."""
+
+
+def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArray[np.bool_]:
+    """Choose volumes to keep from training, shell by shell, so that every kind of weighting is judged.
+
+    Parameters
+    ----------
+    acquisition
+        Protocol of V volumes.
+    share
+        Share of the volumes of each shell; at least one of each shell that can spare it.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    (V,) True for the volumes held out; all False where `share` is 0 or no shell can spare any.
+    """
+    held = np.zeros(acquisition.n_volumes, dtype=bool)
+    if share == 0:
+        return held
+    rng = np.random.default_rng(seed)
+    for shell in acquisition.shells():
+        n = len(shell.volumes)
+        if n >= _SMALLEST_SHELL:
+            held[rng.choice(shell.volumes, max(1, round(share * n)), replace=False)] = True
+    return held
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """One reading of the three curves; ``held_out`` is NaN where nothing is held out."""
+
+    data: float
+    nonnegativity: float
+    held_out: float
+
+
+class Problem:
+    """A dataset prepared for training: positions, measurements and losses on one device.
+
+    Parameters
+    ----------
+    dataset
+        The scan.
+    config
+        Loss, lmax, held-out share.
+    device
+        Where the tensors live.
+
+    Raises
+    ------
+    InputError
+        If the Rician loss is asked for without a noise level.
+    """
+
+    def __init__(self, dataset: DiffusionDataset, config: FitConfig, device: torch.device) -> None:
+        self.scale = dataset.scale
+        voxels = np.argwhere(dataset.mask)
+        points = voxels @ dataset.affine[:3, :3].T + dataset.affine[:3, 3]
+        self.centre = torch.as_tensor((points.min(0) + points.max(0)) / 2.0, dtype=torch.float32)
+        self.points = torch.as_tensor(points, dtype=torch.float32).to(device)
+        signal = torch.from_numpy(np.asarray(dataset.signal[dataset.mask], dtype=np.float32) / np.float32(self.scale))
+        self._hold_out(signal, dataset.acquisition, config, device)
+        rician = config.loss == "rician"
+        self.signal_model = SignalModel(dataset.acquisition.select(~self.held), config.lmax, reduced=not rician).to(
+            device
+        )
+        self.sigma = _sigma(dataset, self.scale).to(device) if rician else None
+        self.measured = self.signal_model.measure(signal[:, ~self.held].to(device))
+        self.nonnegativity = Nonnegativity(config.lmax).to(device)
+
+    def _hold_out(
+        self, signal: torch.Tensor, acquisition: Acquisition, config: FitConfig, device: torch.device
+    ) -> None:
+        self.held = held_out_volumes(acquisition, config.held_out, config.seed)
+        rng = np.random.default_rng(config.seed)
+        self.judged = torch.from_numpy(np.sort(rng.permutation(len(signal))[:_JUDGED])).to(device)
+        self.held_model = None
+        if self.held.any():
+            self.held_model = SignalModel(acquisition.select(self.held), config.lmax, reduced=False).to(device)
+            self.held_signal = self.held_model.measure(signal[self.judged.cpu()][:, self.held].to(device))
+
+    @property
+    def n_voxels(self) -> int:
+        """Voxels to explain."""
+        return len(self.points)
+
+    def misfit(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
+        """Data term of the loss for a batch."""
+        predicted, measured = self.signal_model(tissue), self.measured[voxels]
+        if self.sigma is None:
+            return squared_error(predicted, measured)
+        return rician_nll(predicted, measured, self.sigma[voxels])
+
+    def held_out_error(self, tissue: Tissue) -> float:
+        """Root mean square error on the held-out volumes at the judged voxels, in units of the scale."""
+        if self.held_model is None:
+            return float("nan")
+        return float((self.held_model(tissue) - self.held_signal).square().mean().sqrt())
+
+
+def _sigma(dataset: DiffusionDataset, scale: float) -> torch.Tensor:
+    """(n, 1) noise level of each voxel in units of the scale."""
+    if dataset.noise is None:
+        raise InputError(
+            "noise",
+            "the Rician loss needs the noise level, and none is given.",
+            "Give a number or a map in the scan's units, or use the mse loss.",
+        )
+    noise = np.broadcast_to(np.asarray(dataset.noise, dtype=np.float32), dataset.shape)[dataset.mask]
+    return torch.from_numpy(noise / np.float32(scale))[:, None]
