@@ -37,7 +37,7 @@ class Acquisition:
     ------
     InputError
         If lengths differ, a number is not finite or out of range, or a volume that needs a
-        direction has none.
+        direction has none. Its ``where`` is the attribute at fault, or ``"acquisition"``.
     """
 
     b: NDArray[np.float64]
@@ -97,7 +97,7 @@ class Acquisition:
         """
         return judge(self.shells(), self.b * np.abs(self.b_delta), self.directions, lmax)
 
-    def require_fittable(self, where: object = "acquisition") -> None:
+    def require_fittable(self) -> None:
         """Refuse a protocol no fit can make sense of.
 
         Raises
@@ -107,7 +107,7 @@ class Acquisition:
         """
         if not self.is_b0.any():
             raise InputError(
-                where,
+                "acquisition",
                 f"has no b = 0 volume (the lowest b-value is {1000 * self.b.min():g} s/mm²).",
                 f"Include at least one volume with b ≤ {1000 * B0_THRESHOLD:g} s/mm².",
             )
@@ -116,7 +116,7 @@ class Acquisition:
         if len(shells) < 2 and spread <= _ONE_SHELL_SPREAD:
             found = " and ".join(f"{shell.shape} encoding at {1000 * shell.b:.0f} s/mm²" for shell in shells) or "b = 0"
             raise InputError(
-                where,
+                "acquisition",
                 f"has one shell only ({found}), which cannot tell the compartments apart.",
                 "Give all shells of the scan together: two b-values or two b-tensor shapes at the least.",
             )
@@ -134,20 +134,23 @@ class Acquisition:
         low, high = _SHAPE_RANGE[0] - _SHAPE_ROUNDING, _SHAPE_RANGE[1] + _SHAPE_ROUNDING
         good_b = np.isfinite(self.b) & (self.b >= 0)
         good_shape = (self.b_delta >= low) & (self.b_delta <= high)
-        _refuse("b-value", self.b, ~good_b, "b-values are finite and not negative.")
-        _refuse("b_delta", self.b_delta, ~good_shape, "b_delta lies between -0.5 (planar) and 1 (linear).")
+        _refuse("b", "b-value [s/mm²]", 1000 * self.b, good_b, "b-values are finite and not negative.")
+        _refuse("b_delta", "b_delta", self.b_delta, good_shape, "b_delta is between -0.5 (planar) and 1 (linear).")
 
     def _check_directions(self) -> None:
         length = np.linalg.norm(self.directions, axis=1)
         unit = np.abs(length - 1) <= _UNIT_TOLERANCE
         directionless = (length == 0) & (self.is_b0 | (np.abs(self.b_delta) <= SPHERICAL_TOLERANCE))
-        remedy = "Give unit vectors; only b = 0 and spherical encoding may have a zero direction."
-        _refuse("a direction of length", length, ~(unit | directionless), remedy)
+        remedy = (
+            "Give unit vectors (where the length carries the b-value, scale b by its square instead); "
+            "only b = 0 and spherical encoding may have a zero direction."
+        )
+        _refuse("directions", "direction of length", length, unit | directionless, remedy)
 
 
-def _refuse(what: str, values: NDArray[np.float64], bad: NDArray[np.bool_], remedy: str) -> None:
+def _refuse(where: str, what: str, values: NDArray[np.float64], good: NDArray[np.bool_], remedy: str) -> None:
     """Name the first bad volume and count them all."""
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        fault = f"has {what} {values[first]:g} at volume {first} ({np.count_nonzero(bad)} of {len(bad)} are at fault)."
-        raise InputError("acquisition", fault, remedy)
+    if not good.all():
+        first = int(np.flatnonzero(~good)[0])
+        fault = f"volume {first}, counting from 0, has {what} {values[first]:.6g} ({np.count_nonzero(~good)} such volumes)."
+        raise InputError(where, fault, remedy)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from ..parameters import KERNEL_PARAMETERS, PARAMETERS
 from ..signal_model.spherical_harmonics import P00, n_coefficients
@@ -73,8 +72,8 @@ class StandardModelNetwork(nn.Module):
         """(N, n_features) to the tissue at N points."""
         out = self.heads(self.body(features))
         kernel = self.lower + self.span * torch.sigmoid(out[:, 1:5])
-        fod = F.pad(out[:, 5:], (1, 0), value=float(P00))
-        return Tissue(kernel, F.softplus(out[:, 0]), fod)
+        fod = nn.functional.pad(out[:, 5:], (1, 0), value=float(P00))
+        return Tissue(kernel, nn.functional.softplus(out[:, 0]), fod)
 
 
 def _hidden(n_features: int, config: FitConfig) -> list[nn.Linear]:

@@ -31,7 +31,7 @@ def lmax_of(n: int) -> int:
     ValueError
         If no even order has that many coefficients.
     """
-    lmax = int(round((np.sqrt(8 * n + 1) - 3) / 2))
+    lmax = round((np.sqrt(8 * n + 1) - 3) / 2)
     if lmax % 2 or n_coefficients(lmax) != n:
         raise ValueError(f"{n} is not the number of even SH coefficients of any order (1, 6, 15, 28, 45, …)")
     return lmax

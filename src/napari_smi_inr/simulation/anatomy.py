@@ -13,8 +13,8 @@ from .place import Place, Values, bump, within
 _CORTEX = 0.052
 """Thickness of the cortex."""
 
-_ARM_TURN, _ARM_SLOPE = 0.16, 1.25
-"""Callosal fibres leave the midline level, turn within this distance and then rise off the arch this steeply."""
+_ARM_TURN, _ARM_REACH = 0.13, 0.29
+"""Callosal fibres cross the midline level, turn within the first length and stand upright near the second."""
 
 
 def cortex(p: Place) -> Values:
@@ -41,18 +41,18 @@ def callosum(p: Place) -> Values:
     """Fibres across the midline that leave the arch along its normal: forceps minor, body and forceps major."""
     thickness = 0.052 + 0.016 * p.outwards[0] ** 2 + 0.10 * p.side
     sheet = within(thickness - np.abs(p.above_arch - _arm(p.side)), 0.006 + 0.05 * p.side)
-    return sheet * within(0.44 - p.side, 0.04) * within(p.arch - 0.4)
+    return sheet * within(0.42 - p.side, 0.04) * within(p.arch - 0.4) * within(p.z + 0.36, 0.02)
 
 
 def callosum_axis(p: Place) -> Values:
     """From side to side on the midline, then along the arms."""
-    slope = p.hemisphere * _ARM_SLOPE * p.side / np.hypot(p.side, _ARM_TURN)
+    slope = p.hemisphere * (p.side / np.hypot(p.side, _ARM_TURN) + (p.side / _ARM_REACH) ** 3)
     return _columns(1.0, slope * p.outwards[0], slope * p.outwards[1])
 
 
 def _arm(side: Values) -> Values:
     """How far callosal fibres have risen off the arch at a distance from the midline."""
-    return np.asarray(_ARM_SLOPE * (np.hypot(side, _ARM_TURN) - _ARM_TURN))
+    return np.hypot(side, _ARM_TURN) - _ARM_TURN + side**4 / (4 * _ARM_REACH**3)
 
 
 def capsule(p: Place) -> Values:
@@ -104,7 +104,7 @@ def optic_radiation(p: Place) -> Values:
     along = _along_radiation(p)
     middle = 0.235 + 0.62 * along * (1 - along) - 0.08 * along
     sheet = within(0.036 + 0.02 * along - np.abs(p.side - middle), 0.008)
-    return sheet * within(-0.10 - p.y, 0.02) * within(p.y + 0.76, 0.03) * within(0.035 - p.z, 0.02)
+    return sheet * within(-0.10 - p.y, 0.02) * within(p.y + 0.70, 0.04) * within(0.035 - p.z, 0.02)
 
 
 def optic_radiation_axis(p: Place) -> Values:

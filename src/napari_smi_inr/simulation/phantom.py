@@ -72,7 +72,7 @@ OTHER_WHITE = Structure(anatomy.gyral_blades, anatomy.fan, Tissue(2.25, 1.95, 0.
 
 STRUCTURES = (*TRACTS, *GREY, OTHER_WHITE)
 
-_VARIATION = {"Di": 0.06, "De": 0.09, "Dp": 0.15, "f": 0.05}
+_VARIATION = {"Di": 0.06, "De": 0.09, "Dp": 0.15, "f": 0.06}
 """Relative amplitude of the slow variation within every tissue."""
 
 
@@ -152,11 +152,12 @@ class Phantom:
         for column, symbol in enumerate(_VARIATION):
             tissue[:, column] *= 1 + _VARIATION[symbol] * _wave(units, column)
         tissue[:, -1] *= S0_LEVEL * _coil(units)
-        fod = self._fod(place, shares)
+        coherence = 0.88 + 0.12 * _wave(units, len(_VARIATION))
+        fod = self._fod(place, shares * coherence[:, None])
         return np.column_stack([tissue, rotational_invariants(fod)[:, 1]]), fod
 
     def _fod(self, place: Place, shares: Values) -> Values:
-        """(N, C): each structure's lobe, weighed by its share of the tissue and its coherence."""
+        """(N, C): each structure's lobe, weighed by its share and coherence; what is left is isotropic."""
         fod = np.zeros((len(shares), n_coefficients(self.lmax)))
         for structure, share in zip(STRUCTURES, shares.T, strict=True):
             there = share > 0

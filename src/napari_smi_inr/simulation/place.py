@@ -22,7 +22,7 @@ EDGE = 0.008
 _ARCH_CENTRE, _ARCH_Y, _ARCH_Z = -0.14, 0.40, 0.25
 """The callosum seen from the side: half an ellipse about (y, z) = (0, centre), with these semi-axes."""
 
-_BRAIN_X, _BRAIN_Y, _BRAIN_Z = 0.745, 0.925, 0.80
+_BRAIN_X, _BRAIN_Y, _BRAIN_Z = 0.78, 0.955, 0.85
 """Semi-axes of the brain; above and below it closes, should a grid reach that far."""
 
 
@@ -75,24 +75,27 @@ class Place:
         return np.where(self.x < 0, -1.0, 1.0)
 
     @cached_property
+    def _arch_height(self) -> Values:
+        """Height over the arch's centre; below it the arch goes down nearly upright instead of closing to a ring."""
+        height = self.z - _ARCH_CENTRE
+        rounded = np.hypot(height, 0.03)
+        return 0.5 * (height + rounded) + 0.35 * 0.5 * (height - rounded)
+
+    @cached_property
     def arch(self) -> Values:
         """Radius about the callosal arch: 1 on its mid-line, less beneath it."""
-        return np.hypot(self.y / _ARCH_Y, (self.z - _ARCH_CENTRE) / _ARCH_Z)
+        return np.hypot(self.y / _ARCH_Y, self._arch_height / _ARCH_Z)
 
     @cached_property
     def above_arch(self) -> Values:
         """Approximate signed distance outwards from the callosal mid-line."""
-        return (self.arch - 1.0) * self._arch_reach
-
-    @cached_property
-    def _arch_reach(self) -> Values:
-        """Distance from the arch's centre to the callosum along this position's ray."""
-        return np.hypot(self.y, self.z - _ARCH_CENTRE) / np.maximum(self.arch, 1e-9)
+        along_ray = np.hypot(self.y, self._arch_height)
+        return along_ray - along_ray / np.maximum(self.arch, 1e-9)
 
     @cached_property
     def outwards(self) -> tuple[Values, Values]:
         """(y, z) components of the unit normal of the arch."""
-        ny, nz = self.y / _ARCH_Y**2, (self.z - _ARCH_CENTRE) / _ARCH_Z**2
+        ny, nz = self.y / _ARCH_Y**2, self._arch_height / _ARCH_Z**2
         length = np.maximum(np.hypot(ny, nz), 1e-9)
         return ny / length, nz / length
 
@@ -105,17 +108,23 @@ class Place:
     @cached_property
     def pial(self) -> Values:
         """Distance inwards from the brain's folded surface; negative in sulci and outside."""
-        surface = 0.80 * (1 - self.hull)
-        return np.minimum.reduce([surface, self._sulci(surface), self._fissure(), self._sylvian()])
+        fold = self._fold
+        surface = 0.8 * (1 - self.hull) - 0.020 * np.exp(-((fold / 0.35) ** 2))
+        depth = 0.115 + 0.065 * np.sin(2.0 * self._azimuth + 5.0 * self.z + 0.5) * np.cos(3.0 * self._azimuth - 4.0 * self.z)
+        sulci = np.hypot(0.085 * fold, np.maximum(surface - depth, 0)) - 0.010
+        return np.minimum.reduce([surface, sulci, self._fissure(), self._sylvian()])
 
-    def _sulci(self, depth: Values) -> Values:
-        """Distance from the sulci: the zero set of a gyroid over the hull, cut in from the surface."""
-        scale = 1 / np.maximum(self.hull, 0.3)
-        u, v, w = (6.2 * c * scale for c in (1.15 * self.x, 0.95 * self.y, 1.1 * self.z))
-        u, v = u + 0.7 * np.sin(9 * depth + v), v + 0.7 * np.sin(7 * depth - u)
-        gyroid = np.sin(u) * np.cos(v) + np.sin(v) * np.cos(w) + np.sin(w + 0.6) * np.cos(u)
-        reach = 0.105 + 0.055 * np.sin(0.6 * u + 1.1) * np.cos(0.5 * v + w)
-        return np.hypot(0.11 * gyroid, np.maximum(depth - reach, 0)) - 0.012
+    @cached_property
+    def _azimuth(self) -> Values:
+        """Angle around the brain's vertical axis."""
+        return np.arctan2(self.x / _BRAIN_X, self.y / _BRAIN_Y)
+
+    @cached_property
+    def _fold(self) -> Values:
+        """Zero on sulci, up to one on the gyri between them: waves around the brain, bent in every direction."""
+        a, z = self._azimuth, self.z
+        bent = 1.3 * np.sin(2 * a + 4 * z + 1.0) + 0.7 * np.sin(5 * a - 3 * z) + 4.5 * (1 - self.hull) * np.sin(3 * a + 2.0)
+        return np.sin(9 * a + bent + 3.0 * z)
 
     def _fissure(self) -> Values:
         """Distance from the interhemispheric fissure, which ends on the callosum."""
@@ -132,13 +141,14 @@ class Place:
         back = np.maximum(-self.y - 0.05, 0)
         centre = 0.085 + 1.3 * back**2 / (back + 0.25)
         across = (self.side - centre) / (0.050 + 0.07 * back)
-        along = (self.above_arch + 0.105) / 0.062
+        along = (self.above_arch + 0.110) / 0.068
         return (1 - np.hypot(across, along)) * 0.05
 
     @cached_property
     def third_ventricle(self) -> Values:
         """Distance into the slit between the thalami."""
-        return 0.017 - np.sqrt(self.x**2 + np.maximum(np.abs(self.y + 0.04) - 0.12, 0) ** 2 + np.maximum(self.z + 0.1, 0) ** 2)
+        beyond = np.maximum(np.abs(self.y + 0.04) - 0.12, 0)
+        return 0.017 - np.sqrt(self.x**2 + beyond**2 + np.maximum(self.z + 0.1, 0) ** 2)
 
     @cached_property
     def tissue(self) -> Values:

@@ -84,7 +84,7 @@ def simulate(
     Returns
     -------
     SimulatedDataset
-        Tissue in the mask, fluid in ventricles and sulci around it, zero elsewhere; ``noise`` is the map of sigma.
+        Tissue in the mask, fluid in ventricles and sulci around it, zero elsewhere; ``noise`` is the map of sigma, or None without noise.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def simulate(
         acquisition=protocol,
         mask=grid.mask,
         affine=grid.affine,
-        noise=sigma,
+        noise=None if np.isinf(snr) else sigma,
         truth=grid,
         notes=(f"Simulated: {grid.mask.sum()} voxels of tissue, lmax {lmax}, SNR {snr:g} ({noise}), seed {seed}.",),
     )
