@@ -1,0 +1,61 @@
+"""Writing a scan with its side-cars, as :func:`~napari_smi_inr.io.scan.load_scan` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import DiffusionDataset
+from .files import output_folder, replacing
+from .gradients import scanner_to_fsl
+from .nifti import write_image
+
+
+def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") -> list[Path]:
+    """Write a dataset as files; the same dataset always gives the same bytes.
+
+    ``<name>.nii.gz`` (float32), ``.bval`` (s/mm²), ``.bvec`` (FSL convention), ``.bdelta``,
+    ``mask.nii.gz`` and, where the noise is known, ``noise.nii.gz``.
+
+    Parameters
+    ----------
+    dataset
+        What to write.
+    folder
+        Made if missing.
+    name
+        File name of the scan without its suffix.
+
+    Returns
+    -------
+    The files, the scan first.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    target = output_folder(folder)
+    images = {f"{name}.nii.gz": dataset.signal, "mask.nii.gz": dataset.mask}
+    if dataset.noise is not None:
+        images["noise.nii.gz"] = np.broadcast_to(np.asarray(dataset.noise, dtype=np.float32), dataset.shape)
+    acquisition = dataset.acquisition
+    tables = {
+        f"{name}.bval": 1000 * acquisition.b,
+        f"{name}.bvec": scanner_to_fsl(acquisition.directions, dataset.affine).T,
+        f"{name}.bdelta": acquisition.b_delta,
+    }
+    for file_name, data in images.items():
+        write_image(target / file_name, data, dataset.affine)
+    for file_name, table in tables.items():
+        _write_table(target / file_name, np.atleast_2d(table))
+    return [target / file_name for file_name in (*images, *tables)]
+
+
+def _write_table(path: Path, rows: NDArray[np.float64]) -> None:
+    """Write rows of numbers; ten digits, so that rounding in the last bit never shows."""
+    text = "".join(" ".join(f"{number + 0.0:.10g}" for number in row.round(10)) + "\n" for row in rows)
+    with replacing(path) as stream:
+        stream.write(text.encode())

@@ -1,0 +1,99 @@
+"""Opening, fingerprinting and replacing files, with faults told in the user's terms."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BufferedWriter
+from pathlib import Path
+
+from ..errors import InputError
+
+_CHUNK = 1 << 20
+
+
+def readable_file(path: str | Path, what: str) -> Path:
+    """Make sure a file is there and can be read.
+
+    Parameters
+    ----------
+    path
+        Its path; ``~`` is expanded.
+    what
+        What it should hold, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a folder, empty or not readable.
+    """
+    path = Path(path).expanduser()
+    try:
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except FileNotFoundError:
+        raise InputError(path, f"there is no such file ({what}).", "Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(path, f"is a folder, not a file ({what}).", "Give the file inside it.") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}.", "Check its permissions.") from None
+    if empty:
+        raise InputError(path, f"is empty ({what}).", "Copy or export it again.")
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Fingerprint a file, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def output_folder(folder: str | Path) -> Path:
+    """Make sure a folder exists, with its parents.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    folder = Path(folder).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be made: {error.strerror}.", "Choose a folder you may write to.") from None
+    return folder
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BufferedWriter]:
+    """Write a file whole or not at all: beside its place first, then moved there.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    except OSError as error:
+        remedy = "Choose a folder you may write to, with room on its disk."
+        raise InputError(path, f"cannot be written: {error.strerror}.", remedy) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(files: Mapping[str, object]) -> Iterator[None]:
+    """Blame the file a faulty argument came from instead of the argument."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(files.get(error.where) or error.where, error.fault, error.remedy) from None

@@ -1,0 +1,96 @@
+"""Reading a whole scan: image, protocol, mask and noise, checked against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import DiffusionDataset
+from ..errors import InputError
+from .files import naming, readable_file, sha256
+from .gradients import read_gradients
+from .nifti import Grid, grid_of, open_image, read_map, read_volumes
+from .voxels import clean, foreground, keep_usable
+
+
+def load_scan(
+    dwi: str | Path,
+    mask: str | Path | None = None,
+    bval: str | Path | None = None,
+    bvec: str | Path | None = None,
+    bdelta: str | Path | None = None,
+    noise: str | Path | float | None = None,
+) -> DiffusionDataset:
+    """Read a diffusion scan and everything that belongs to it.
+
+    Parameters
+    ----------
+    dwi
+        4-D NIfTI.
+    mask
+        3-D NIfTI on the scan's grid, non-zero in the voxels to fit. Without one, every voxel brighter
+        than the background is taken.
+    bval, bvec, bdelta
+        Text files; found beside the scan by name (``dwi.bval``, ``dwi.bvec``, ``dwi.bdelta``) when not
+        given. See :func:`~napari_smi_inr.io.gradients.read_gradients`.
+    noise
+        Standard deviation of the noise in the scan's units: a number, or a 3-D NIfTI on its grid.
+
+    Returns
+    -------
+    The dataset; its notes say what was detected, assumed and left out.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or does not belong to the others, or nothing is left to fit.
+    """
+    path = readable_file(dwi, "diffusion scan")
+    image = _open_scan(path)
+    grid = grid_of(image)
+    gradients = read_gradients(path, image.shape[3], grid.affine, bval, bvec, bdelta)
+    wanted, mask_note = _read_mask(mask, grid)
+    sigma, noise_note = _read_noise(noise, grid)
+    signal = read_volumes(image)
+    voxels = clean(signal, gradients.acquisition.is_b0)
+    if wanted is None:
+        wanted, mask_note = foreground(voxels.b0)
+    kept, count_note = keep_usable(wanted, voxels, signal, Path(mask or path), path)
+    inputs = [path, *gradients.files, *(Path(p).expanduser() for p in (mask, noise) if isinstance(p, str | Path))]
+    notes = (*gradients.notes, mask_note, noise_note, count_note)
+    with naming({"noise": noise}):
+        return DiffusionDataset(
+            signal=signal,
+            acquisition=gradients.acquisition,
+            mask=kept,
+            affine=grid.affine,
+            noise=sigma,
+            checksums={file.name: sha256(file) for file in inputs},
+            notes=tuple(filter(None, notes)),
+        )
+
+
+def _open_scan(path: Path) -> nib.Nifti1Image:
+    image = open_image(path, "diffusion scan")
+    if image.ndim != 4:
+        fault = f"has {image.ndim} dimensions ({' x '.join(map(str, image.shape))}); a diffusion scan has 4."
+        raise InputError(path, fault, "Give all volumes in one 4-D image.")
+    return image
+
+
+def _read_mask(mask: str | Path | None, grid: Grid) -> tuple[NDArray[np.bool_] | None, str]:
+    if mask is None:
+        return None, ""
+    values, note = read_map(mask, "mask", grid)
+    return values > 0, note
+
+
+def _read_noise(noise: str | Path | float | None, grid: Grid) -> tuple[float | NDArray[np.float32] | None, str]:
+    if noise is None:
+        return None, ""
+    if isinstance(noise, str | Path):
+        return read_map(noise, "noise map", grid)
+    return float(noise), ""
