@@ -6,9 +6,11 @@ Nothing in it can run code; unknown or damaged files are refused before anything
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from ..acquisition import Acquisition
 from ..errors import InputError
 from ..parameters import TABLE_VERSION
 from .config import FitConfig
+from .device import resolve_device
 from .field import FittedField
 from .model import FieldModel
 
@@ -64,7 +67,8 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
             target, f"cannot be written ({error.strerror}).", "Choose a folder you may write to."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or never made
+            partial.unlink()
 
 
 def _unshared(model: FieldModel) -> Mapping[str, torch.Tensor]:
@@ -86,20 +90,21 @@ def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
     Raises
     ------
     InputError
-        If the file is missing, damaged, of another kind, or from a newer version.
+        If the file is missing, damaged, of another kind, or from a newer version; or the device
+        does not exist.
     """
-    source = Path(path)
+    source, place = Path(path), resolve_device(device)
     try:
         with safe_open(source, framework="pt") as file:
             header = _header(source, file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        return _build(header, tensors, device)
+        return _build(header, tensors, place)
     except FileNotFoundError as error:
         raise InputError(source, "there is no such file.", "Check the path.") from error
     except (OSError, SafetensorError, struct.error) as error:
         raise InputError(source, f"is not a readable field file ({error}).", "Was it copied whole?") from error
-    except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
-        if isinstance(error, InputError):
+    except (LookupError, TypeError, ValueError, RuntimeError, ValidationError) as error:
+        if isinstance(error, InputError) and error.where == str(source):
             raise
         raise InputError(source, f"is damaged: {_brief(error)}.", "Fit again, or fetch a fresh copy.") from error
 
@@ -117,7 +122,8 @@ def _header(source: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     return dict(header)
 
 
-def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], device: str) -> FittedField:
+def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], device: torch.device) -> FittedField:
+    _check_numbers(header, tensors)
     config = FitConfig.model_validate(header["config"])
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     _check_size(config, weights)
@@ -133,9 +139,19 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], devic
         mask=tensors["mask"].numpy().astype(bool),
         scale=float(header["scale"]),
         acquisition=Acquisition(*(tensors[f"protocol.{name}"].numpy() for name in _PROTOCOL)),
-        record=header["record"],
-        training=header["training"],
+        record=dict(header["record"]),
+        training=dict(header["training"]),
     )
+
+
+def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Refuse numbers no fit can have left, which would surface later as empty maps or as a voxel grid nowhere."""
+    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    bad += [name for name in ("scale", "detail") if not 0 < float(header[name]) < math.inf]
+    shapes = {"affine": (4, 4), "mask": (*tensors["mask"].shape, 1, 1, 1)[:3], "model.encoding.centre": (3,)}
+    bad += [name for name, shape in shapes.items() if tensors[name].shape != shape]
+    if bad:
+        raise ValueError(f"no use can be made of {', '.join(bad)}")
 
 
 def _check_size(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:

@@ -121,7 +121,8 @@ def kernel(
     (…, lmax/2 + 1), so that the signal along u is 4π S0 Σ_lm K_l p_lm Y_lm(u) (arXiv 2506.15762, eq. 7).
     """
     if nodes is None:
-        largest = float((b * b_delta.abs()).max()) * float(torch.stack([Di.max(), De.max(), Dp.max()]).max())
+        fastest = max(float(diffusivity.detach().max()) for diffusivity in (Di, De, Dp))
+        largest = float((b * b_delta.abs()).detach().max()) * fastest
         nodes = quadrature_nodes(largest, Di.dtype)
     fraction = f[..., None]
     stick = _compartment(b, b_delta, Di, 0.0, lmax, nodes)
