@@ -67,7 +67,7 @@ def foreground(b0: NDArray[np.float32]) -> tuple[NDArray[np.bool_], str]:
         In words.
     """
     root = np.sqrt(np.maximum(b0, 0))
-    mask = root > _otsu(root)
+    mask = root > max(_otsu(root), 0.0)
     return mask, f"No mask given: the {np.count_nonzero(mask)} voxels brighter than the background are taken."
 
 
