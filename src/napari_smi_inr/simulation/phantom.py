@@ -50,24 +50,24 @@ class Structure(NamedTuple):
 
 
 TRACTS = (
-    Structure(anatomy.callosum, anatomy.callosum_axis, Tissue(2.55, 2.00, 0.42, 0.71, 0.86), 1.00),
-    Structure(anatomy.capsule, anatomy.capsule_axis, Tissue(2.20, 2.20, 0.55, 0.64, 0.92), 0.97),
-    Structure(anatomy.longitudinal, anatomy.longitudinal_axis, Tissue(2.40, 1.90, 0.66, 0.58, 0.95), 0.95),
-    Structure(anatomy.cingulum, anatomy.cingulum_axis, Tissue(2.60, 2.15, 0.48, 0.66, 0.90), 0.95),
-    Structure(anatomy.optic_radiation, anatomy.optic_radiation_axis, Tissue(2.02, 2.10, 0.72, 0.55, 0.97), 0.95),
-    Structure(anatomy.external_capsule, anatomy.external_capsule_axis, Tissue(2.10, 1.80, 0.76, 0.50, 1.00), 0.90),
+    Structure(anatomy.callosum, anatomy.callosum_axis, Tissue(2.55, 2.00, 0.42, 0.70, 0.93), 1.00),
+    Structure(anatomy.capsule, anatomy.capsule_axis, Tissue(2.20, 2.20, 0.55, 0.64, 0.96), 0.97),
+    Structure(anatomy.longitudinal, anatomy.longitudinal_axis, Tissue(2.40, 1.90, 0.64, 0.59, 0.97), 0.95),
+    Structure(anatomy.cingulum, anatomy.cingulum_axis, Tissue(2.55, 2.10, 0.50, 0.65, 0.95), 0.95),
+    Structure(anatomy.optic_radiation, anatomy.optic_radiation_axis, Tissue(2.05, 2.10, 0.68, 0.56, 0.99), 0.95),
+    Structure(anatomy.external_capsule, anatomy.external_capsule_axis, Tissue(2.10, 1.80, 0.74, 0.50, 1.00), 0.90),
 )
 """Named bundles, which share a place where they cross."""
 
 GREY = (
-    Structure(anatomy.cortex, anatomy.fan, Tissue(1.80, 1.65, 0.85, 0.35, 1.16), 0.40),
-    Structure(anatomy.thalamus, anatomy.fan, Tissue(1.95, 1.80, 0.76, 0.45, 1.05), 0.45),
-    Structure(anatomy.putamen, anatomy.fan, Tissue(1.76, 1.60, 0.84, 0.37, 1.08), 0.35),
-    Structure(anatomy.caudate, anatomy.fan, Tissue(1.74, 1.55, 0.86, 0.35, 1.12), 0.35),
+    Structure(anatomy.cortex, anatomy.fan, Tissue(1.90, 1.72, 0.82, 0.39, 1.07), 0.40),
+    Structure(anatomy.thalamus, anatomy.fan, Tissue(1.98, 1.80, 0.76, 0.45, 1.03), 0.45),
+    Structure(anatomy.putamen, anatomy.fan, Tissue(1.80, 1.65, 0.82, 0.39, 1.04), 0.35),
+    Structure(anatomy.caudate, anatomy.fan, Tissue(1.78, 1.62, 0.84, 0.38, 1.06), 0.35),
 )
 """Cortex and deep nuclei; they displace white matter."""
 
-OTHER_WHITE = Structure(anatomy.gyral_blades, anatomy.fan, Tissue(2.25, 1.95, 0.70, 0.52, 0.98), 0.70)
+OTHER_WHITE = Structure(anatomy.gyral_blades, anatomy.fan, Tissue(2.22, 1.93, 0.70, 0.52, 1.00), 0.70)
 """White matter that belongs to no named bundle; it gives way to them."""
 
 STRUCTURES = (*TRACTS, *GREY, OTHER_WHITE)
@@ -152,7 +152,7 @@ class Phantom:
         for column, symbol in enumerate(_VARIATION):
             tissue[:, column] *= 1 + _VARIATION[symbol] * _wave(units, column)
         tissue[:, -1] *= S0_LEVEL * _coil(units)
-        coherence = 0.88 + 0.12 * _wave(units, len(_VARIATION))
+        coherence = 0.92 + 0.08 * _wave(units, len(_VARIATION))
         fod = self._fod(place, shares * coherence[:, None])
         return np.column_stack([tissue, rotational_invariants(fod)[:, 1]]), fod
 
@@ -190,10 +190,10 @@ def _shares(place: Place) -> Values:
 
 
 def _wave(units: Values, which: int) -> Values:
-    """(N,) slow variation in [-1, 1], of its own for each parameter, over 0.5 to 1 brain units."""
+    """(N,) slow variation in [-1, 1], of its own for each parameter, over 0.7 to 1.4 brain units."""
     rng = np.random.default_rng(which)
     direction = rng.normal(size=(3, 3))
-    wave_vectors = direction / np.linalg.norm(direction, axis=1, keepdims=True) * (2 * np.pi / np.array([[0.5], [0.7], [1.0]]))
+    wave_vectors = direction / np.linalg.norm(direction, axis=1, keepdims=True) * (2 * np.pi / np.array([[0.7], [1.0], [1.4]]))
     phases = rng.uniform(0, 2 * np.pi, size=3)
     return np.asarray(np.mean(np.sin(units @ wave_vectors.T + phases), axis=1))
 

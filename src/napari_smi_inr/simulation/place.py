@@ -16,7 +16,7 @@ from scipy.special import expit
 
 Values = NDArray[np.float64]
 
-EDGE = 0.008
+EDGE = 0.014
 """Width of sharp boundaries; a step from 12 to 88 % takes four times as much."""
 
 _ARCH_CENTRE, _ARCH_Y, _ARCH_Z = -0.14, 0.40, 0.25
@@ -110,8 +110,8 @@ class Place:
         """Distance inwards from the brain's folded surface; negative in sulci and outside."""
         fold = self._fold
         surface = 0.8 * (1 - self.hull) - 0.020 * np.exp(-((fold / 0.35) ** 2))
-        depth = 0.115 + 0.065 * np.sin(2.0 * self._azimuth + 5.0 * self.z + 0.5) * np.cos(3.0 * self._azimuth - 4.0 * self.z)
-        sulci = np.hypot(0.085 * fold, np.maximum(surface - depth, 0)) - 0.010
+        depth = 0.115 + 0.060 * np.sin(2.0 * self._azimuth + 5.0 * self.z + 0.5) * np.cos(3.0 * self._azimuth - 4.0 * self.z)
+        sulci = np.hypot(0.105 * fold, np.maximum(surface - depth, 0)) - 0.010
         return np.minimum.reduce([surface, sulci, self._fissure(), self._sylvian()])
 
     @cached_property
@@ -124,7 +124,7 @@ class Place:
         """Zero on sulci, up to one on the gyri between them: waves around the brain, bent in every direction."""
         a, z = self._azimuth, self.z
         bent = 1.3 * np.sin(2 * a + 4 * z + 1.0) + 0.7 * np.sin(5 * a - 3 * z) + 4.5 * (1 - self.hull) * np.sin(3 * a + 2.0)
-        return np.sin(9 * a + bent + 3.0 * z)
+        return np.sin(7 * a + bent + 2.5 * z)
 
     def _fissure(self) -> Values:
         """Distance from the interhemispheric fissure, which ends on the callosum."""
@@ -133,7 +133,7 @@ class Place:
     def _sylvian(self) -> Values:
         """Distance from the lateral fissure over the insula."""
         fold = self.y - 0.13 - 0.5 * (self.z + 0.1) + 0.9 * (self.side - 0.6) ** 2
-        return np.sqrt(fold**2 + np.maximum(0.53 - self.side, 0) ** 2 + np.maximum(self.z + 0.02, 0) ** 2) - 0.016
+        return np.sqrt(fold**2 + np.maximum(0.55 - self.side, 0) ** 2 + np.maximum(self.z + 0.02, 0) ** 2) - 0.016
 
     @cached_property
     def ventricle(self) -> Values:
