@@ -50,6 +50,7 @@ class GridField:
         volumes = np.stack([np.asarray(m, np.float32) for m in maps.values()])  # (C, X, Y, Z)
         valid: NDArray[np.bool_] = np.all(np.isfinite(volumes), axis=0)
         self._mask: NDArray[np.bool_] = valid if mask is None else np.asarray(mask, bool) & valid
+        self._interpolation = interpolation
         self._order = _ORDER[interpolation]
         filled = _fill(volumes, valid)
         self._volumes = [spline_filter(v, 3, np.float32, "mirror") if self._order == 3 else v for v in filled]
@@ -68,6 +69,10 @@ class GridField:
     def parameters(self) -> tuple[str, ...]:
         """Symbols of the maps, in column order."""
         return self._parameters
+
+    def with_maps(self, maps: Mapping[str, NDArray[np.floating]]) -> GridField:
+        """Make a field of other maps on the same grid, interpolated the same way."""
+        return GridField(maps, self._affine, interpolation=self._interpolation)
 
     def sample(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
         """(N, C) interpolated values at (N, 3) RAS points [mm]; beyond the volume, those of its surface."""

@@ -1,0 +1,139 @@
+"""Which way is up: anterior and superior, in every plane, with the letters on the canvas that say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .napari_compat import camera, overlays, show_scale_bar, text_overlay, unwrapped
+from .view_state import ViewState
+
+ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
+"""Letters at the high and low end of napari's world axes z, y, x."""
+
+PLACES = ("top_center", "bottom_center", "middle_right", "middle_left")
+
+UPRIGHT = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
+"""Order of the world axes (sliced, vertical, horizontal) in which each plane stands upright."""
+
+_attached: dict[int, CanvasOrientation] = {}
+
+
+def letters(displayed: tuple[int, ...]) -> tuple[str, str, str, str]:
+    """Letters for the top, bottom, right and left of the canvas; empty in 3-D and on axes that are not the world's.
+
+    Parameters
+    ----------
+    displayed
+        World axes (0 z, 1 y, 2 x) on the canvas, vertical first; others are negative.
+    """
+    if len(displayed) != 2:
+        return "", "", "", ""
+    (top, bottom), (right, left) = (ENDS[axis] if axis >= 0 else ("", "") for axis in displayed)
+    return top, bottom, right, left
+
+
+def upright(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the order of axes to show when the user rolls from one to another.
+
+    Rolling takes napari from the sagittal plane to a coronal one lying on its side (right is up). That order is
+    replaced by the upright one; and because the next roll would then lead astray, it is led on to the axial plane.
+    Any other change, such as a transpose, is the user's wish and stays.
+
+    Parameters
+    ----------
+    before, after
+        Orders of the world axes (sliced, vertical, horizontal).
+    """
+    lying = (1, 2, 0)
+    if before == UPRIGHT["sagittal"] and after == lying:
+        return UPRIGHT["coronal"]
+    if before == UPRIGHT["coronal"] and after == _rolled(before):
+        return UPRIGHT["axial"]
+    return after
+
+
+def _rolled(order: tuple[int, ...]) -> tuple[int, ...]:
+    return order[-1:] + order[:-1]
+
+
+def show_plane(viewer: Any, plane: str) -> None:
+    """Turn a viewer to the ``"axial"``, ``"coronal"`` or ``"sagittal"`` plane, upright."""
+    offset = viewer.dims.ndim - 3
+    viewer.dims.order = tuple(range(offset)) + tuple(axis + offset for axis in UPRIGHT[plane])
+
+
+def attach(viewer: Any) -> None:
+    """Orient a viewer whose last three axes are the world's; does nothing the second time."""
+    key = id(unwrapped(viewer))
+    if key not in _attached:
+        _attached[key] = CanvasOrientation(viewer)
+
+
+def detach(viewer: Any) -> None:
+    """Take letters and callbacks away again."""
+    attached = _attached.pop(id(unwrapped(viewer)), None)
+    if attached is not None:
+        attached.close()
+
+
+class CanvasOrientation:
+    """Letters, camera orientation and scale bar of one viewer."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer, self._dims = viewer, viewer.dims
+        camera(viewer).orientation2d = ("up", "right")
+        show_scale_bar(viewer)
+        self._texts = [text_overlay(place) for place in PLACES]
+        for place, text in zip(PLACES, self._texts, strict=True):
+            overlays(viewer)[_key(place)] = text
+        self._order = self._world_order()
+        self._busy = False
+        self._dims.events.order.connect(self._on_order)
+        self._dims.events.ndisplay.connect(self._write)
+        self._dims.events.ndim.connect(self._on_order)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self._write()
+
+    def close(self) -> None:
+        """Undo the constructor, but for the camera."""
+        self._dims.events.order.disconnect(self._on_order)
+        self._dims.events.ndisplay.disconnect(self._write)
+        self._dims.events.ndim.disconnect(self._on_order)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        for place in PLACES:
+            del overlays(self._viewer)[_key(place)]
+
+    def _world_order(self) -> tuple[int, ...]:
+        offset = self._dims.ndim - 3
+        return tuple(int(axis) - offset for axis in self._dims.order[-3:])
+
+    def _on_order(self) -> None:
+        if self._busy or self._dims.ndim < 3:
+            return
+        order = self._world_order()
+        wanted = upright(self._order, order)
+        self._order = wanted
+        if wanted != order:
+            self._busy = True
+            try:
+                offset = self._dims.ndim - 3
+                self._dims.order = tuple(self._dims.order[:-3]) + tuple(axis + offset for axis in wanted)
+            finally:
+                self._busy = False
+        self._write()
+
+    def _write(self) -> None:
+        if self._dims.ndim < 3:
+            return
+        state = ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
+        for text, letter in zip(self._texts, letters(state.displayed), strict=True):
+            text.text = letter
+            text.visible = bool(letter)
+
+    def _on_removed(self) -> None:
+        if not len(self._viewer.layers):
+            detach(self._viewer)
+
+
+def _key(place: str) -> str:
+    return f"anatomy_{place}"

@@ -1,0 +1,140 @@
+"""Composing one image from whatever is known: resident plane, the last image, and tiles of rising detail."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .pyramid import Pyramid
+from .resident import ResidentPlane
+from .view_state import TILE, PlaneView, Tile
+
+Float = NDArray[np.float32]
+
+
+def interpolate(grid: Float, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Float:
+    """Interpolate a (h, w) grid bilinearly at the crossings of fractional rows and columns, clamped at its border."""
+    r0, r1, wr = _neighbours(rows, grid.shape[0])
+    c0, c1, wc = _neighbours(columns, grid.shape[1])
+    first, last = (int(r0[0]), int(r1[-1]) + 1) if len(r0) else (0, 0)
+    band = grid[first:last]  # only these rows matter, and they are far fewer than the result's
+    across = band[:, c0] * (1 - wc) + band[:, c1] * wc
+    result = across[r0 - first]
+    result *= (1 - wr)[:, None]
+    result += across[r1 - first] * wr[:, None]
+    return result
+
+
+def _neighbours(positions: NDArray[np.float64], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+    clamped = np.clip(positions, 0, n - 1)
+    low = clamped.astype(np.intp)
+    return low, np.minimum(low + 1, n - 1), (clamped - low).astype(np.float32)
+
+
+class Frame:
+    """The image of one view for one parameter, improved in place as tiles arrive.
+
+    Attributes
+    ----------
+    values
+        (rows, columns) image, NaN where transparent.
+    detail
+        (rows, columns) distance between the samples each pixel was made from [mm]; infinite where nothing is known.
+    """
+
+    def __init__(self, pyramid: Pyramid, view: PlaneView) -> None:
+        self.pyramid, self.view = pyramid, view
+        self.values = np.full(view.shape, np.nan, np.float32)
+        self.detail = np.full(view.shape, np.inf, np.float32)
+        self.pasted: dict[tuple[int, int], int] = {}  # finest stride drawn of each tile
+        self.seeded = False
+
+    @property
+    def pixel(self) -> float:
+        """Distance between pixels [mm]."""
+        step = self.pyramid.step(self.view.level)
+        return float(max(step[axis] for axis in self.view.in_plane))
+
+    def _positions(self) -> list[NDArray[np.float64]]:
+        """Positions [mm] of the rows and of the columns."""
+        ranges = zip(self.view.in_plane, (self.view.rows, self.view.columns), strict=True)
+        return [self.pyramid.centre(self.view.level, axis, np.arange(*span)) for axis, span in ranges]
+
+    def seed(self, resident: ResidentPlane, spacing: float) -> None:
+        """Draw the resident plane wherever nothing finer is drawn; its mask is interpolated too, for a smooth edge."""
+        coarsest = self.pyramid.coarsest
+        rows, columns = (
+            self.pyramid.index(coarsest, axis, positions)
+            for axis, positions in zip(self.view.in_plane, self._positions(), strict=True)
+        )
+        values = interpolate(resident.values, rows, columns)
+        values[interpolate(resident.fraction, rows, columns) < 0.5] = np.nan
+        detail = max(spacing, self.pixel * 1.001)  # at the coarsest level too, exact samples are to replace these
+        coarser = self.detail > detail
+        np.copyto(self.values, values, where=coarser)
+        self.detail[coarser] = detail
+        self.seeded = True
+
+    def inherit(self, previous: Frame) -> None:
+        """Start from another image of the same plane, so that zooming never makes the picture coarser."""
+        if (previous.view.axis, previous.view.plane) != (self.view.axis, self.view.plane):
+            return
+        (rows, row_from), (columns, column_from) = (
+            self._shared(previous, axis, positions, span)
+            for axis, positions, span in zip(
+                self.view.in_plane, self._positions(), (previous.view.rows, previous.view.columns), strict=True
+            )
+        )
+        if not (len(row_from) and len(column_from)):
+            return
+        source = np.ix_(row_from, column_from)
+        self.values[rows, columns] = previous.values[source]
+        # nearest samples of another level are never quite in place: always let this level's own replace them
+        self.detail[rows, columns] = np.maximum(previous.detail[source], self.pixel * 1.001)
+
+    def _shared(
+        self, previous: Frame, axis: int, positions: NDArray[np.float64], span: tuple[int, int]
+    ) -> tuple[slice, NDArray[np.intp]]:
+        """Pixels along one axis that the previous image covers, and which of its pixels they are."""
+        nearest = np.rint(self.pyramid.index(previous.view.level, axis, positions)).astype(np.intp)
+        covered = np.flatnonzero((nearest >= span[0]) & (nearest < span[1]))
+        if not len(covered):
+            return slice(0, 0), covered
+        return slice(int(covered[0]), int(covered[-1]) + 1), nearest[covered] - span[0]
+
+    def _window(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where a tile meets the image: slices into the image and into the full-resolution tile."""
+        inner, outer = [], []
+        for (start, stop), (first, last) in zip(
+            tile.span(self.pyramid), (self.view.rows, self.view.columns), strict=True
+        ):
+            low, high = max(start, first), min(stop, last)
+            outer.append(slice(low - first, high - first))
+            inner.append(slice(low - start, high - start))
+        return (outer[0], outer[1]), (inner[0], inner[1])
+
+    def coarsest_detail(self, tile: Tile) -> float:
+        """Worst detail drawn within a tile [mm]."""
+        outer, _ = self._window(tile)
+        return float(self.detail[outer].max(initial=0.0))
+
+    def paste(self, tile: Tile, samples: Float) -> None:
+        """Draw a tile's (h, w) samples wherever the image is coarser than they are."""
+        outer, inner = self._window(tile)
+        spacing = tile.stride * self.pixel
+        full = _enlarge(samples, tile.stride)[inner] if tile.stride > 1 else samples[inner]
+        coarser = self.detail[outer] > spacing
+        np.copyto(self.values[outer], full, where=coarser)
+        self.detail[outer][coarser] = spacing
+        self.pasted[tile.row, tile.column] = tile.stride
+
+
+def _enlarge(samples: Float, stride: int) -> Float:
+    """Bilinear enlargement of block centres; next to NaN the nearest sample, so the mask's edge keeps its place."""
+    positions = (np.arange(TILE) + 0.5) / stride - 0.5
+    smooth = interpolate(samples, positions, positions)
+    if not np.isnan(samples).any():
+        return smooth
+    nearest = [np.minimum(np.arange(TILE) // stride, n - 1) for n in samples.shape]
+    blocks = samples[np.ix_(*nearest)]
+    return np.where(np.isnan(smooth) | np.isnan(blocks), blocks, smooth)

@@ -1,0 +1,61 @@
+"""How each parameter looks in napari: name, colours, limits and units, read from the parameter table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..parameters import PARAMETERS
+from ..sampling.coordinates import NAPARI_AXES
+from .napari_compat import show_colorbar
+
+PROVISIONAL_LIMITS = (0.0, 1.0)
+"""Stand in for limits that come from the data, until there is data."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Appearance of one parameter's layers.
+
+    Attributes
+    ----------
+    name
+        Layer name: symbol, meaning and unit.
+    colormap
+        Name of a napari colormap.
+    limits
+        Contrast limits; ``None``: from the data.
+    bounds
+        Range of the contrast slider; ``None``: that of the limits.
+    """
+
+    name: str
+    colormap: str
+    limits: tuple[float, float] | None
+    bounds: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, symbol: str) -> Look:
+        """Look up a parameter; one that is not in the table is shown in viridis with limits from the data."""
+        known = PARAMETERS.get(symbol)
+        if known is None:
+            return cls(symbol, "viridis", None, None)
+        unit = f" [{known.unit}]" if known.unit and known.unit != "signal" else ""
+        return cls(f"{symbol} · {known.name}{unit}", known.colormap, known.display, known.bounds)
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments for ``viewer.add_image``."""
+        return {
+            "name": self.name,
+            "colormap": self.colormap,
+            "contrast_limits": self.limits or PROVISIONAL_LIMITS,
+            "units": ("mm",) * 3,
+            "axis_labels": NAPARI_AXES,
+        }
+
+    def finish(self, layer: Any) -> None:
+        """Set what cannot be given when the layer is made."""
+        if self.bounds is not None:
+            low, high = layer.contrast_limits
+            layer.contrast_limits_range = (min(low, self.bounds[0]), max(high, self.bounds[1]))
+        show_colorbar(layer)

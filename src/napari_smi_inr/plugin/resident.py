@@ -1,0 +1,139 @@
+"""The whole field at about one sample per voxel, held in memory: the instant image of any plane, and the 3-D view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+
+from ..sampling.coordinates import napari_to_world
+from ..sampling.mask import SmoothMask
+from .pyramid import Pyramid
+
+
+@dataclass(frozen=True, eq=False)
+class ResidentPlane:
+    """One plane of the resident volume for one parameter.
+
+    Attributes
+    ----------
+    values
+        (rows, columns), meaningful out to one sample beyond the mask.
+    fraction
+        (rows, columns) interpolated mask, 0 to 1.
+    """
+
+    values: NDArray[np.float32]
+    fraction: NDArray[np.float32]
+
+
+class Resident:
+    """Coarsest level of the pyramid, filled in the background by the worker.
+
+    Values are also computed one sample beyond the mask, so that interpolation between samples is clean up to its edge.
+    One thread writes; readers may see a plane half filled, and ask :meth:`knows` first.
+    """
+
+    def __init__(self, pyramid: Pyramid, n_channels: int) -> None:
+        self._pyramid = pyramid
+        self._shape = pyramid.shapes[-1]
+        self.values = np.zeros((n_channels, *self._shape), np.float32)
+        self._fraction: NDArray[np.float32] | None = None  # set last by prepare(): the sign that the rest is there
+        self._missing = np.ones(self._shape, bool)
+        self.progress = 0  # rises with every change; 0 until prepared
+
+    @property
+    def spacing(self) -> float:
+        """Largest distance between samples [mm]."""
+        return float(self._pyramid.step(self._pyramid.coarsest).max())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample has its value."""
+        return self._fraction is not None and not self._missing.any()
+
+    def prepare(self, inside: SmoothMask) -> None:
+        """Find out which samples are needed; slow enough to belong to the worker."""
+        indices = np.indices(self._shape).reshape(3, -1).T
+        fraction = inside.fraction(self.points(indices)).reshape(self._shape)
+        self._missing = maximum_filter(fraction, size=3, mode="constant") > 0
+        self._fraction = fraction
+        self.progress = 1
+
+    def points(self, indices: NDArray[np.int_]) -> NDArray[np.float64]:
+        """(N, 3) RAS positions [mm] of (N, 3) samples."""
+        level = self._pyramid.coarsest
+        positions = [self._pyramid.centre(level, axis, indices[:, axis]) for axis in range(3)]
+        return napari_to_world(np.stack(positions, axis=-1))
+
+    def next_missing(self, axis: int, position: float, limit: int, near: bool) -> NDArray[np.int_]:
+        """(n <= limit, 3) samples still to compute, in the planes closest to ``position`` along ``axis``.
+
+        With ``near`` only those that the plane at ``position`` is interpolated from; otherwise outward from there.
+        """
+        missing = np.moveaxis(self._missing, axis, 0)
+        if near:
+            candidates = [i for i in self._around(axis, position)[:2] if missing[i].any()]
+        else:
+            todo = np.flatnonzero(missing.any(axis=(1, 2)))
+            centre = float(self._pyramid.index(self._pyramid.coarsest, axis, position))
+            candidates = [int(todo[np.argmin(np.abs(todo - centre))])] if len(todo) else []
+        if not candidates:
+            return np.empty((0, 3), int)
+        in_plane = np.argwhere(missing[candidates[0]])[:limit]
+        return np.insert(in_plane, axis, candidates[0], axis=1)
+
+    def fill(self, indices: NDArray[np.int_], values: NDArray[np.float32]) -> None:
+        """Store (n, C) values of (n, 3) samples."""
+        where = tuple(indices.T)
+        self.values[:, *where] = values.T
+        self._missing[where] = False
+        self.progress += 1
+
+    def knows(self, axis: int, position: float) -> bool:
+        """Whether the plane at a position [mm] can be interpolated."""
+        if self._fraction is None:
+            return False
+        missing = np.moveaxis(self._missing, axis, 0)
+        return not any(missing[i].any() for i in self._around(axis, position)[:2])
+
+    def plane(self, channel: int, axis: int, position: float) -> ResidentPlane:
+        """Interpolate one parameter between the two nearest planes."""
+        low, high, weight = self._around(axis, position)
+        fraction = np.zeros(self._shape, np.float32) if self._fraction is None else self._fraction
+
+        def between(volume: NDArray[np.float32]) -> NDArray[np.float32]:
+            planes = np.moveaxis(volume, axis, 0)
+            blend: NDArray[np.float32] = planes[low] * np.float32(1 - weight) + planes[high] * np.float32(weight)
+            return blend
+
+        return ResidentPlane(between(self.values[channel]), between(fraction))
+
+    def volume(self, channel: int) -> NDArray[np.float32]:
+        """(Z, Y, X) values of one parameter, NaN outside the mask and where not yet known."""
+        volume: NDArray[np.float32] = np.where(self._shown(), self.values[channel], np.float32(np.nan))
+        return volume
+
+    def limits(self, channel: int) -> tuple[float, float] | None:
+        """Give the 1st and 99th percentile of one parameter over what is known of the mask; ``None`` if nothing is."""
+        values = self.values[channel][self._shown()]
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return None
+        low, high = (float(p) for p in np.percentile(values, (1, 99)))
+        return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-3)
+
+    def _shown(self) -> NDArray[np.bool_]:
+        if self._fraction is None:
+            return np.zeros(self._shape, bool)
+        shown: NDArray[np.bool_] = (self._fraction >= 0.5) & ~self._missing
+        return shown
+
+    def _around(self, axis: int, position: float) -> tuple[int, int, float]:
+        """Give the two samples around a position and the weight of the second."""
+        last = self._shape[axis] - 1
+        index = float(np.clip(self._pyramid.index(self._pyramid.coarsest, axis, position), 0, last))
+        low = int(index)
+        return low, min(low + 1, last), index - low

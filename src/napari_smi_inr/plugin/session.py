@@ -1,0 +1,199 @@
+"""One field in one viewer: its worker, its layers, and the wiring between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+
+from ..errors import InputError
+from ..sampling.field import Field
+from ..sampling.sampler import Sampler
+from . import canvas_orientation
+from ._qt.bridge import WorkerBridge
+from .napari_compat import main_window, unwrapped
+from .parameter_look import Look
+from .pyramid import Pyramid
+from .resident import Resident
+from .slider import SliderSteps
+from .tile_cache import TileCache
+from .view_state import ViewState
+from .virtual_level import VirtualLevel
+from .worker import Source, TileWorker
+from .zoom_image import ZoomImage
+
+_sessions: dict[tuple[int, int], ZoomSession] = {}
+
+
+def session_for(viewer: Any, field: Field) -> ZoomSession:
+    """Give the session of a field in a viewer, started when there is none: all its layers share one worker."""
+    key = (id(unwrapped(viewer)), id(field))
+    if key not in _sessions:
+        _sessions[key] = ZoomSession(viewer, field)
+    return _sessions[key]
+
+
+def session_of(layer: Any) -> ZoomSession | None:
+    """Give the session a layer belongs to; ``None`` for other layers."""
+    return next((s for s in _sessions.values() if any(unwrapped(layer) is own for own in s.layers)), None)
+
+
+class ZoomSession:
+    """Evaluates one field for one viewer, for as long as a layer shows it.
+
+    Attributes
+    ----------
+    worker
+        The evaluating thread; its ``tally`` counts points.
+    """
+
+    def __init__(self, viewer: Any, field: Field) -> None:
+        self._viewer = viewer
+        self._dims = unwrapped(viewer.dims)  # read from the slicing thread too
+        self._source = _source(field, Pyramid.around(field.affine, field.mask.shape))
+        self._bridge = WorkerBridge(self._refresh, self._show_error, self.close, main_window(viewer))
+        self.worker = TileWorker(self._source, self._bridge.news, self._bridge.error)
+        self._slider = SliderSteps(viewer, self._source.pyramid)
+        self._automatic: dict[int, tuple[float, float]] = {}  # limits set from the data, by id of the layer
+        self._thumbnails_done = False
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        canvas_orientation.attach(viewer)
+
+    @property
+    def field(self) -> Field:
+        """The field being shown."""
+        return self._source.sampler.field
+
+    @property
+    def layers(self) -> list[Any]:
+        """Layers of the viewer that show this field, duplicates made by the user included."""
+        return [layer for layer in unwrapped(self._viewer).layers if self._image(layer) is not None]
+
+    def add(self, parameter: str, **options: Any) -> Any:
+        """Add a layer for one parameter; ``options`` go to ``viewer.add_image``."""
+        if parameter not in self.field.parameters:
+            known = ", ".join(self.field.parameters)
+            raise InputError("parameter", f"{parameter!r} is not in this field.", f"Choose one of {known}.")
+        channel = self.field.parameters.index(parameter)
+        image = ZoomImage(self.worker, lambda: self._source, channel, self._position)
+        pyramid = self._source.pyramid
+        levels = [VirtualLevel(image, level) for level in range(len(pyramid.shapes))]
+        first = not len(self._viewer.layers)
+        point = tuple(self._viewer.dims.point)
+        look = Look.of(parameter)
+        layer = self._viewer.add_image(
+            levels,
+            multiscale=True,
+            scale=pyramid.scale,
+            translate=pyramid.translate,
+            projection_mode="none",
+            interpolation2d="linear",
+            **{**look.options(), **options},
+        )
+        look.finish(layer)
+        if look.limits is None and "contrast_limits" not in options:
+            self._automatic[id(unwrapped(layer))] = tuple(layer.contrast_limits)
+        self._settle_sliders(first, point)
+        self._bridge.news()
+        return layer
+
+    def replace_field(self, field: Field) -> None:
+        """Show another field of the same scan, e.g. a better fit, in the same layers.
+
+        Raises
+        ------
+        InputError
+            If the field has another grid or other parameters than the layers were made for.
+        """
+        pyramid = Pyramid.around(field.affine, field.mask.shape)
+        same = pyramid.shapes == self._source.pyramid.shapes and np.allclose(pyramid.low, self._source.pyramid.low)
+        if not same or field.parameters != self.field.parameters:
+            raise InputError("field", "is not of the same scan as the layer.", "Add a new layer for it.")
+        key = next((k for k, s in _sessions.items() if s is self), None)
+        self._source = _source(field, self._source.pyramid)
+        self._thumbnails_done = False
+        if key is not None:
+            _sessions[key[0], id(field)] = _sessions.pop(key)
+        self.worker.replace(self._source)
+        self._bridge.news()
+
+    def close(self) -> None:
+        """Stop the worker and let go of the viewer; what was computed stays visible."""
+        key = next((k for k, s in _sessions.items() if s is self), None)
+        if key is None:
+            return
+        del _sessions[key]
+        self.worker.stop()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
+        self._slider.close()
+        self._bridge.close()
+        self._source.cache.clear()
+
+    def _image(self, layer: Any) -> ZoomImage | None:
+        data = layer.data
+        first = data[0] if getattr(layer, "multiscale", False) else None
+        if isinstance(first, VirtualLevel) and first.image.belongs_to(self.worker):
+            return first.image
+        return None
+
+    def _position(self, axis: int) -> float | None:
+        return self._state().position(axis)
+
+    def _state(self) -> ViewState:
+        return ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
+
+    def _settle_sliders(self, first: bool, point: tuple[float, ...]) -> None:
+        self._slider.impose()
+        if first:
+            self._slider.go_to_centres()
+        elif len(point) == self._viewer.dims.ndim:
+            self._viewer.dims.point = point
+            self._viewer.dims.point = point  # twice, as in slider.set_exactly
+
+    def _refresh(self) -> None:
+        """Draw what has become known since the last time."""
+        ndisplay = self._state().ndisplay
+        complete = self._source.resident.complete
+        thumbnail = complete and not self._thumbnails_done
+        self._thumbnails_done = complete
+        for layer in self.layers:
+            image = self._image(layer)
+            if image is None:
+                continue
+            self._update_limits(layer, image)
+            if not layer.visible or ndisplay == 3:
+                image.release()
+            if layer.visible and (thumbnail or image.outdated(ndisplay)):
+                layer.refresh(extent=False, thumbnail=thumbnail, highlight=False)
+
+    def _update_limits(self, layer: Any, image: ZoomImage) -> None:
+        """Follow the data with the contrast limits until the volume is known or the user has set them."""
+        given = self._automatic.get(id(layer))
+        if given is None:
+            return
+        if tuple(layer.contrast_limits) != given:
+            del self._automatic[id(layer)]
+            return
+        found = self._source.resident.limits(image.channel)
+        if found is not None and found != given:
+            layer.contrast_limits_range = found
+            layer.contrast_limits = found
+            self._automatic[id(layer)] = tuple(layer.contrast_limits)
+
+    def _on_removed(self) -> None:
+        if not self.layers:
+            self.close()
+
+    def _on_ndisplay(self) -> None:
+        self._bridge.set_interval(self._state().ndisplay)
+        self._bridge.news()
+
+    def _show_error(self, error: Exception) -> None:
+        show_error(f"The field could not be evaluated: {error}")
+
+
+def _source(field: Field, pyramid: Pyramid) -> Source:
+    return Source(Sampler(field), pyramid, Resident(pyramid, len(field.parameters)), TileCache())

@@ -1,0 +1,182 @@
+"""The one thread that evaluates a field for the viewer: what is wanted now, coarse to fine, dropping what is stale."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..sampling.sampler import Sampler
+from .pyramid import Pyramid
+from .resident import Resident
+from .tile_cache import TileCache
+from .view_state import STRIDES, PlaneView, Tile
+
+THREAD_NAME = "smi-inr tiles"
+
+SETTLE_SECONDS = 0.08
+"""The finest pass of a view waits this long, in case the view moves on."""
+
+
+@dataclass(eq=False)
+class Source:
+    """A field as the viewer sees it: replaced as a whole when a better fit arrives."""
+
+    sampler: Sampler
+    pyramid: Pyramid
+    resident: Resident
+    cache: TileCache
+
+
+@dataclass
+class Tally:
+    """What the worker has done, in points of the field."""
+
+    evaluated: int = 0
+    abandoned: int = 0
+    resident: int = 0
+
+
+class TileWorker:
+    """Owns the thread, the queue and nothing else; results go to the source's cache and resident volume.
+
+    Parameters
+    ----------
+    source
+        What to evaluate.
+    progressed
+        Called on the worker's thread after each result; must not block.
+    failed
+        Called there once with the error, should the field raise one. Nothing is evaluated after that.
+    """
+
+    def __init__(self, source: Source, progressed: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+        self._source = source
+        self._progressed, self._failed = progressed, failed
+        self._condition = threading.Condition()
+        self._queues: dict[Hashable, deque[Tile]] = {}
+        self._views: dict[Hashable, PlaneView | None] = {}
+        self._wanted: frozenset[Tile] = frozenset()
+        self._moved = 0.0  # when a view last changed
+        self._running = True
+        self._busy = False
+        self.tally = Tally()
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything wanted is there and the resident volume is complete."""
+        with self._condition:
+            return not self._running or not (
+                self._busy or any(self._queues.values()) or not self._source.resident.complete
+            )
+
+    def want(self, client: Hashable, view: PlaneView, tiles: Iterable[Tile]) -> None:
+        """Replace what a client waits for by the missing tiles of its new view, most wanted first within each pass."""
+        queue = deque(sorted(tiles, key=lambda tile: STRIDES.index(tile.stride)))
+        with self._condition:
+            if self._views.get(client) != view:
+                self._moved = time.monotonic()
+            self._views[client] = view
+            self._queues[client] = queue
+            self._wanted = frozenset(tile for tiles in self._queues.values() for tile in tiles)
+            self._condition.notify()
+
+    def forget(self, client: Hashable) -> None:
+        """Stop working for a client that is no longer seen."""
+        with self._condition:
+            self._queues.pop(client, None)
+            self._views.pop(client, None)
+            self._wanted = frozenset(tile for tiles in self._queues.values() for tile in tiles)
+
+    def replace(self, source: Source) -> None:
+        """Turn to another field; whatever is wanted is wanted of the new one."""
+        with self._condition:
+            self._source = source
+            self._queues.clear()
+            self._wanted = frozenset()
+            self._condition.notify()
+
+    def stop(self, timeout: float = 2.0) -> bool:
+        """End the thread after the batch in hand; returns whether it has ended."""
+        with self._condition:
+            self._running = False
+            self._condition.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while (job := self._next()) is not None:
+                job()
+                self._progressed()
+        except Exception as error:  # the field is someone else's code: whatever it raises is told once, then silence
+            with self._condition:
+                self._running = False
+            self._failed(error)
+
+    def _next(self) -> Callable[[], None] | None:
+        """Wait for the next piece of work; ``None`` when told to stop."""
+        with self._condition:
+            self._busy = False
+            while self._running:
+                job, wait = self._choose()
+                if job is not None:
+                    self._busy = True
+                    return job
+                self._condition.wait(wait)
+        return None
+
+    def _choose(self) -> tuple[Callable[[], None] | None, float | None]:
+        """Decide what to do, or how long to wait: backdrop of the view, coarse and mid passes, volume, fine pass."""
+        source = self._source
+        if source.resident.progress == 0:
+            return (lambda: source.resident.prepare(source.sampler.inside)), None
+        view = next((v for v in reversed(self._views.values()) if v is not None), None)
+        axis, plane = (
+            (view.axis, view.plane) if view else (0, float(source.pyramid.low[0] + source.pyramid.high[0]) / 2)
+        )
+        if not source.resident.complete and not source.resident.knows(axis, plane):
+            return (lambda: self._fill_resident(source, axis, plane, near=True)), None
+        tile = self._most_wanted(source)
+        if tile is not None and tile.stride > 1:
+            return (lambda: self._fill_tile(source, tile)), None
+        if not source.resident.complete:
+            return (lambda: self._fill_resident(source, axis, plane, near=False)), None
+        if tile is None:
+            return None, None
+        early = self._moved + SETTLE_SECONDS - time.monotonic()
+        return (None, early) if early > 0 else ((lambda: self._fill_tile(source, tile)), None)
+
+    def _most_wanted(self, source: Source) -> Tile | None:
+        heads = []
+        for queue in self._queues.values():
+            while queue and queue[0] in source.cache:
+                queue.popleft()
+            if queue:
+                heads.append(queue[0])
+        return max(heads, key=lambda tile: tile.stride, default=None)
+
+    def _fill_resident(self, source: Source, axis: int, plane: float, near: bool) -> None:
+        indices = source.resident.next_missing(axis, plane, source.sampler.batch_size, near)
+        source.resident.fill(indices, source.sampler.evaluate(source.resident.points(indices)))
+        self.tally.resident += len(indices)
+
+    def _fill_tile(self, source: Source, tile: Tile) -> None:
+        def dropped() -> bool:
+            return not self._running or self._source is not source or tile not in self._wanted
+
+        before = source.sampler.evaluated
+        values = source.sampler.sample(tile.request(source.pyramid), dropped)
+        cost = source.sampler.evaluated - before
+        self.tally.evaluated += cost
+        if values is None:
+            self.tally.abandoned += cost
+        else:
+            source.cache.put(tile, np.ascontiguousarray(np.moveaxis(values[0], -1, 0)))
