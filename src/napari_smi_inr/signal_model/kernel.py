@@ -51,7 +51,7 @@ def legendre_projections(alpha: Any, lmax: int, nodes: int | None = None) -> tor
     Parameters
     ----------
     alpha
-        (…) real numbers of any sign: tensor, array or number. Floating tensors keep their type.
+        (…) real numbers of any sign: tensor, array or number. Floating types are kept, numbers count as float64.
     lmax
         Highest even order.
     nodes
@@ -66,7 +66,7 @@ def legendre_projections(alpha: Any, lmax: int, nodes: int | None = None) -> tor
     arXiv 2506.15762, appendix; absolute error below 1e-6 (float32) and 1e-12 (float64), scaled by
     max(1, exp(-α)).
     """
-    tensor = torch.as_tensor(alpha)
+    tensor = alpha if isinstance(alpha, torch.Tensor) else torch.tensor(np.asarray(alpha))
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
     if nodes is None:
