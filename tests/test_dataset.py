@@ -51,7 +51,7 @@ def holed(value, at):
         ({"affine": np.eye(3)}, "affine", "does not place"),
         ({"affine": np.diag([1.0, 0, 1, 1])}, "affine", "does not place"),
         ({"signal": holed(np.nan, (1, 1, 1, 2))}, "signal", r"volumes \[2\]"),
-        ({"noise": -1.0}, "noise", "not positive"),
+        ({"noise": -1.0}, "noise", "is -1, which"),
         ({"noise": np.zeros((3, 4, 2), np.float32)}, "noise", "24 of 24"),
         ({"noise": np.ones((3, 4), np.float32)}, "noise", "shape"),
     ],

@@ -127,6 +127,8 @@ class DiffusionDataset:
         if n_bad:
             raise InputError(
                 "noise",
-                f"is not positive and finite in {n_bad} of {inside.size} values inside the mask.",
+                f"is not positive and finite in {n_bad} of {inside.size} voxels of the mask."
+                if noise.ndim
+                else f"is {noise:g}, which is not positive and finite.",
                 "Give the standard deviation of the noise in the scan's units, or leave it out.",
             )

@@ -101,6 +101,21 @@ def test_without_a_mask_the_head_is_told_from_the_air(scan):
     assert any("No mask given" in note for note in data.notes)
 
 
+def test_a_header_without_orientation_is_said_to_be_guessed(scan):
+    image = nib.load(scan.dwi)
+    bare = nib.Nifti1Image(np.asarray(image.dataobj), None)
+    bare.header.set_zooms((2, 2, 3, 1))
+    nib.save(bare, scan.dwi)
+    data = load_scan(scan.dwi)
+    np.testing.assert_allclose(data.affine[:3, :3], np.diag([-2, 2, 3]))
+    assert "says nothing of orientation" in data.notes[0]
+
+
+def test_a_flat_image_is_all_foreground(scan):
+    scan.edit("dwi.nii.gz", lambda signal: np.full_like(signal, 100))
+    assert load_scan(scan.dwi).mask.all()
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.float64])
 def test_stored_type_does_not_matter(scan, dtype):
     scan.edit("dwi.nii.gz", lambda signal: signal.astype(dtype))

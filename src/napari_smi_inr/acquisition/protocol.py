@@ -134,8 +134,14 @@ class Acquisition:
         low, high = _SHAPE_RANGE[0] - _SHAPE_ROUNDING, _SHAPE_RANGE[1] + _SHAPE_ROUNDING
         good_b = np.isfinite(self.b) & (self.b >= 0)
         good_shape = (self.b_delta >= low) & (self.b_delta <= high)
-        _refuse("b", "b-value [s/mm²]", 1000 * self.b, good_b, "b-values are finite and not negative.")
-        _refuse("b_delta", "b_delta", self.b_delta, good_shape, "b_delta is between -0.5 (planar) and 1 (linear).")
+        _refuse("b", "a b-value of {:g} s/mm²", 1000 * self.b, good_b, "b-values are finite and not negative.")
+        _refuse(
+            "b_delta",
+            "a b_delta of {:g}",
+            self.b_delta,
+            good_shape,
+            "b_delta lies between -0.5 (planar) and 1 (linear).",
+        )
 
     def _check_directions(self) -> None:
         length = np.linalg.norm(self.directions, axis=1)
@@ -145,12 +151,12 @@ class Acquisition:
             "Give unit vectors (where the length carries the b-value, scale b by its square instead); "
             "only b = 0 and spherical encoding may have a zero direction."
         )
-        _refuse("directions", "direction of length", length, unit | directionless, remedy)
+        _refuse("directions", "a direction of length {:.4g}", length, unit | directionless, remedy)
 
 
 def _refuse(where: str, what: str, values: NDArray[np.float64], good: NDArray[np.bool_], remedy: str) -> None:
     """Name the first bad volume and count them all."""
     if not good.all():
-        first = int(np.flatnonzero(~good)[0])
-        fault = f"volume {first}, counting from 0, has {what} {values[first]:.6g} ({np.count_nonzero(~good)} such volumes)."
-        raise InputError(where, fault, remedy)
+        first, n_bad = int(np.argmin(good)), int(np.count_nonzero(~good))
+        others = f", and {n_bad - 1} more are at fault" if n_bad > 1 else ""
+        raise InputError(where, f"volume {first} (counting from 0) has {what.format(values[first])}{others}.", remedy)

@@ -60,8 +60,8 @@ def load_scan(
         wanted, mask_note = foreground(voxels.b0)
     kept, count_note = keep_usable(wanted, voxels, signal, Path(mask or path), path)
     inputs = [path, *gradients.files, *(Path(p).expanduser() for p in (mask, noise) if isinstance(p, str | Path))]
-    notes = (*gradients.notes, mask_note, noise_note, count_note)
-    with naming({"noise": noise}):
+    notes = (_orientation_note(image), *gradients.notes, mask_note, noise_note, count_note)
+    with naming({"noise": noise if isinstance(noise, str | Path) else None}):
         return DiffusionDataset(
             signal=signal,
             acquisition=gradients.acquisition,
@@ -79,6 +79,12 @@ def _open_scan(path: Path) -> nib.Nifti1Image:
         fault = f"has {image.ndim} dimensions ({' x '.join(map(str, image.shape))}); a diffusion scan has 4."
         raise InputError(path, fault, "Give all volumes in one 4-D image.")
     return image
+
+
+def _orientation_note(image: nib.Nifti1Image) -> str:
+    if image.header["sform_code"] or image.header["qform_code"]:
+        return ""
+    return "The header says nothing of orientation: the first axis is taken to run from right to left."
 
 
 def _read_mask(mask: str | Path | None, grid: Grid) -> tuple[NDArray[np.bool_] | None, str]:

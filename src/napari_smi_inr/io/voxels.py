@@ -144,6 +144,8 @@ def _counts(numbers: dict[str, int]) -> str:
 
 def _otsu(values: NDArray[np.float32]) -> float:
     """Find the threshold that best splits values into two classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076)."""
+    if np.ptp(values) <= 1e-6 * np.abs(values).max():
+        return 0.0  # a flat image has no classes
     count, edges = np.histogram(values, bins=_BINS)
     below = np.cumsum(count)[:-1]
     above = values.size - below
