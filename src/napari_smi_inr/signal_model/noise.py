@@ -42,7 +42,7 @@ def add_noise(
     """
     scale = np.asarray(sigma, dtype=np.float64)
     if np.any(scale < 0) or np.any(np.isnan(scale)):
-        raise InputError("sigma", "the noise level is negative or not a number.", "Give a standard deviation of 0 or more.")
+        raise InputError("sigma", "is negative or not a number.", "Give a standard deviation of 0 or more.")
     noisy = signal + scale * rng.standard_normal(signal.shape)
     if kind == "gaussian":
         return noisy
@@ -62,9 +62,10 @@ def rician_mean(nu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
     nu, sigma
         Noise-free signal (>= 0) and standard deviation of each channel (> 0); they broadcast.
     """
-    q = np.square(np.asarray(nu, dtype=np.float64) / sigma) / 4
+    scale = np.asarray(sigma, dtype=np.float64)
+    q = np.square(np.asarray(nu, dtype=np.float64) / scale) / 4
     laguerre = (1 + 2 * q) * i0e(q) + 2 * q * i1e(q)
-    return np.asarray(np.asarray(sigma) * np.sqrt(np.pi / 2) * laguerre, dtype=np.float64)
+    return np.asarray(scale * np.sqrt(np.pi / 2) * laguerre, dtype=np.float64)
 
 
 def rician_mean_square(nu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:

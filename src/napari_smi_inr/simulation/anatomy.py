@@ -19,7 +19,7 @@ _ARM_TURN, _ARM_REACH = 0.13, 0.29
 
 def cortex(p: Place) -> Values:
     """The folded grey rim of the brain, along sulci and fissures too."""
-    return within(_CORTEX - p.pial, 0.022)
+    return within(_CORTEX - p.pial, 0.028)
 
 
 def thalamus(p: Place) -> Values:
@@ -39,8 +39,8 @@ def caudate(p: Place) -> Values:
 
 def callosum(p: Place) -> Values:
     """Fibres across the midline that leave the arch along its normal: forceps minor, body and forceps major."""
-    thickness = 0.062 + 0.012 * p.outwards[0] ** 2 + 0.10 * p.side
-    sheet = within(thickness - np.abs(p.above_arch - _arm(p.side)), 0.010 + 0.05 * p.side)
+    thickness = 0.072 + 0.010 * p.outwards[0] ** 2 + 0.10 * p.side
+    sheet = within(thickness - np.abs(p.above_arch - _arm(p.side)), 0.015 + 0.05 * p.side)
     return sheet * within(0.42 - p.side, 0.04) * within(p.arch - 0.4) * within(p.z + 0.36, 0.02)
 
 
@@ -59,7 +59,7 @@ def capsule(p: Place) -> Values:
     """Internal capsule, bent between caudate, putamen and thalamus, and the corona radiata it fans out into."""
     rise = _rise(p)
     middle = 0.205 + 0.42 * (np.hypot(p.y - 0.09, 0.05) - 0.05) + 0.55 * rise**2 / (rise + 0.1)
-    sheet = within(0.055 + 0.12 * rise - np.abs(p.side - middle), 0.010 + 0.05 * rise)
+    sheet = within(0.064 + 0.12 * rise - np.abs(p.side - middle), 0.015 + 0.05 * rise)
     return sheet * within(0.27 + 0.5 * rise - np.abs(p.y - 0.04), 0.02)
 
 
@@ -91,7 +91,7 @@ def _behind(p: Place) -> Values:
 
 def cingulum(p: Place) -> Values:
     """A narrow bundle on the callosum, beside the midline."""
-    return bump((p.side - 0.105) / 0.052, (p.above_arch - 0.135) / 0.055)
+    return bump((p.side - 0.115) / 0.065, (p.above_arch - 0.150) / 0.065)
 
 
 def cingulum_axis(p: Place) -> Values:
@@ -103,7 +103,7 @@ def optic_radiation(p: Place) -> Values:
     """A sheet around the back of the ventricle, from the thalamus to the occipital pole."""
     along = _along_radiation(p)
     middle = 0.235 + 0.62 * along * (1 - along) - 0.08 * along
-    sheet = within(0.048 + 0.015 * along - np.abs(p.side - middle), 0.010)
+    sheet = within(0.056 + 0.015 * along - np.abs(p.side - middle), 0.015)
     return sheet * within(-0.10 - p.y, 0.02) * within(p.y + 0.70, 0.04) * within(0.035 - p.z, 0.02)
 
 
@@ -121,7 +121,7 @@ def _along_radiation(p: Place) -> Values:
 def external_capsule(p: Place) -> Values:
     """The thin sheet outside the putamen: fronto-occipital and uncinate fibres."""
     shell = _ellipsoid(p, (0.345, 0.06, -0.16), (0.145, 0.27, 0.24))
-    return within(0.032 - np.abs(shell), 0.010) * within(p.side - 0.36, 0.02)
+    return within(0.038 - np.abs(shell), 0.014) * within(p.side - 0.36, 0.02)
 
 
 def external_capsule_axis(p: Place) -> Values:
@@ -135,8 +135,8 @@ def gyral_blades(p: Place) -> Values:
 
 
 def fan(p: Place) -> Values:
-    """Outwards to the cortex, from the level of the thalami."""
-    return _columns(p.x, 0.75 * p.y, 0.9 * (p.z + 0.15))
+    """From the brain stem to the cortex; never quite level, so that it turns smoothly everywhere."""
+    return _columns(p.x, 0.75 * p.y, np.hypot(0.9 * (p.z + 0.42), 0.15))
 
 
 def _ellipsoid(p: Place, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Values:

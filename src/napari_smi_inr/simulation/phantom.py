@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.legendre import poly2leg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..parameters import FOD, SCALARS
@@ -186,14 +185,15 @@ def _shares(place: Place) -> Values:
     rest = white * np.prod([1 - t for t in tracts], axis=0) * OTHER_WHITE.density(place)
     weights = np.stack([*(white * t for t in tracts), *grey, rest], axis=1)
     weights = np.maximum(weights - _TRACE, 0)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _wave(units: Values, which: int) -> Values:
     """(N,) slow variation in [-1, 1], of its own for each parameter, over 0.7 to 1.4 brain units."""
     rng = np.random.default_rng(which)
     direction = rng.normal(size=(3, 3))
-    wave_vectors = direction / np.linalg.norm(direction, axis=1, keepdims=True) * (2 * np.pi / np.array([[0.7], [1.0], [1.4]]))
+    wavelengths = np.array([[0.7], [1.0], [1.4]])
+    wave_vectors = 2 * np.pi / wavelengths * direction / np.linalg.norm(direction, axis=1, keepdims=True)
     phases = rng.uniform(0, 2 * np.pi, size=3)
     return np.asarray(np.mean(np.sin(units @ wave_vectors.T + phases), axis=1))
 
@@ -201,4 +201,4 @@ def _wave(units: Values, which: int) -> Values:
 def _coil(units: Values) -> Values:
     """(N,) receive sensitivity of a head coil: brighter near the surface, a little uneven."""
     x, y, z = units.T
-    return 0.94 + 0.16 * (x**2 + y**2) + 0.05 * x - 0.04 * y + 0.05 * z
+    return np.asarray(0.94 + 0.16 * (x**2 + y**2) + 0.05 * x - 0.04 * y + 0.05 * z)

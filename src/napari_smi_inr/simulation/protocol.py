@@ -12,6 +12,9 @@ PAPER_SHELLS = ((0.0, 1.0, 4), (1.0, 1.0, 20), (2.0, 1.0, 40), (8.0, 1.0, 40), (
 
 _STEPS = 200
 
+_DECIMALS = 8
+"""Of direction components: text files hold them exactly, and all machines agree on them."""
+
 
 def paper_protocol(seed: int = 0) -> Acquisition:
     """The 154 volumes of arXiv 2506.15762: linear, nearly linear and spherical encoding up to b = 8 ms/µm².
@@ -55,7 +58,7 @@ def _repulsion(points: NDArray[np.float64]) -> NDArray[np.float64]:
     apart = points[:, None] - ends[None]
     distance = np.linalg.norm(apart, axis=-1, keepdims=True)
     # A point's own two ends are no neighbours: the near one is itself, the far one pushes only outwards.
-    return np.sum(apart / np.maximum(distance, 1e-6) ** 3, axis=1)
+    return np.asarray(np.sum(apart / np.maximum(distance, 1e-6) ** 3, axis=1))
 
 
 def _shell_directions(anisotropy: float, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -63,8 +66,8 @@ def _shell_directions(anisotropy: float, n: int, rng: np.random.Generator) -> ND
         return np.zeros((n, 3))
     axes = spread_axes(n, rng)
     axes[1::2] *= -1
-    return axes
+    return axes.round(_DECIMALS)
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

@@ -84,7 +84,8 @@ def simulate(
     Returns
     -------
     SimulatedDataset
-        Tissue in the mask, fluid in ventricles and sulci around it, zero elsewhere; ``noise`` is the map of sigma, or None without noise.
+        Tissue in the mask, fluid in ventricles and sulci around it, zero elsewhere; ``noise`` is the map of sigma,
+        None without noise.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def _grid(
     else:
         matrix = np.asarray(affine, dtype=np.float64)
     if matrix.shape != (4, 4) or not abs(np.linalg.det(matrix[:3, :3])) > 0:
-        raise InputError("affine", "it maps voxels onto no volume.", "Give a 4 x 4 matrix with voxels larger than 0 mm.")
+        raise InputError("affine", "it maps voxels onto no volume.", "Give a 4 x 4 matrix of voxels with a size.")
     extent = np.linalg.norm(matrix[:3, :3], axis=0) * shape
     centre = matrix[:3, :3] @ middle + matrix[:3, 3]
     x, y, z = extent.tolist()
