@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,7 +41,7 @@ class FitConfig(BaseModel):
     loss: Literal["mse", "rician"] = Field("mse", description="rician needs the noise level")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    detail: float | Literal["auto", "field-of-view"] = Field(
+    detail: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto", "field-of-view"] = Field(
         "auto",
         description="finest detail of the field [mm]; 'auto' tries a few, 'field-of-view' is the published rule",
     )

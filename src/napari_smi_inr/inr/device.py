@@ -21,8 +21,8 @@ def resolve_device(name: str) -> torch.device:
         )
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).cpu()  # some names are known, but nothing can be read back from them
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise InputError("device", f"{name!r} cannot be used here ({reason}).", "Use 'auto' or 'cpu'.") from error
     return device
