@@ -1,0 +1,17 @@
+"""What many tests share: one small scan and one quick fit of it, made once a session."""
+
+import pytest
+
+import napari_smi_inr as smi
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    """A simulated scan of about 150 voxels, 154 volumes, SNR 50; with ``truth``. Not to be changed."""
+    return smi.simulate(shape=(10, 10, 3), voxel_size=3.0, snr=50, lmax=2, seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_field(tiny_dataset):
+    """A fit of ``tiny_dataset`` short enough to be rough."""
+    return smi.fit(tiny_dataset, lmax=2, epochs=60, detail=12.0, seed=0, device="cpu")

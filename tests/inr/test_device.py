@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from napari_smi_inr.errors import InputError
+from napari_smi_inr.inr.device import resolve_device
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretend to have certain accelerators."""
+
+    def pretend(*, cuda, mps):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_fastest_there_is(machine, cuda, mps, expected):
+    machine(cuda=cuda, mps=mps)
+    assert resolve_device("auto").type == expected
+
+
+def test_auto_can_be_used():
+    assert torch.ones(2, device=resolve_device("auto")).sum().item() == 2
+
+
+def test_cpu_is_always_there():
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "hpu", "privateuseone", "meta", "gpu", "CPU ", "", "cuda:x"])
+def test_a_device_that_cannot_compute_here_is_refused(name):
+    with pytest.raises(InputError) as caught:
+        resolve_device(name)
+    assert caught.value.where == "device"
+    assert repr(name) in caught.value.fault
+    assert "\n" not in str(caught.value)
+    assert "'cpu'" in caught.value.remedy
