@@ -67,11 +67,12 @@ def test_select_keeps_volumes_together():
 @pytest.mark.parametrize(
     ("shells", "weak", "word"),
     [
-        (PAPER, set(), "Several b-tensor shapes"),
-        (((0, 1, 4), (2, 1, 30), (2, -0.5, 30)), set(), "planar"),
-        (((0, 1, 4), (1, 1, 30), (2.5, 1, 30), (6, 1, 60)), set(), "b up to 6"),
-        (CLINICAL, {"Di", "De", "Dp"}, "cannot be pinned down"),
-        (((0, 1, 4), (0.2, 0, 30), (1, 1, 30), (2, 1, 30)), {"Di", "De", "Dp"}, "cannot be pinned down"),
+        (PAPER, set(), "all parameters"),
+        (((0, 1, 4), (1, 1, 20), (2, 1, 30), (2, -0.5, 30)), {"De", "Dp"}, "b of 3"),
+        (((0, 1, 4), (1, 1, 30), (2.5, 1, 30), (6, 1, 60)), {"Di", "De"}, "second b-tensor shape"),
+        (((0, 1, 4), (2, 1, 60), (2, 0, 15)), {"Di", "De", "Dp"}, "three shells"),
+        (CLINICAL, {"Di", "De", "Dp"}, "two sets of values"),
+        (((0, 1, 4), (0.2, 0, 30), (1, 1, 30), (2, 1, 30)), {"Di", "De", "Dp"}, "two sets of values"),
     ],
 )
 def test_verdict_on_kernel_parameters(shells, weak, word):
