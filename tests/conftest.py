@@ -1,6 +1,11 @@
 """What many tests share: one small scan and one quick fit of it, made once a session."""
 
+import os
+
 import pytest
+
+# Tiny fits gain nothing from threads, and on a busy machine threads that wait for each other cost minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import napari_smi_inr as smi
 
