@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..parameters import FOD, PARAMETERS
+from ..parameters import FOD, PARAMETERS, Parameter
 from .files import output_folder, replacing
 from .nifti import write_image
 
@@ -61,14 +61,37 @@ def save_maps(
     if unknown:
         raise InputError("maps", f"have unknown parameters {unknown}.", f"Known ones are {', '.join(PARAMETERS)}.")
     target = output_folder(folder)
-    paths = []
-    for symbol, values in maps.items():
-        parameter = PARAMETERS[symbol]
-        path = target / map_name(parameter.label, prefix)
-        about = {"Description": parameter.name, "Units": parameter.unit or "1"}
-        _write_with_sidecar(path, values, affine, about, record)
-        paths.append(path)
-    return paths
+    named = {symbol: target / map_name(PARAMETERS[symbol].label, prefix) for symbol in maps}
+    return [save_map(symbol, values, affine, named[symbol], record) for symbol, values in maps.items()]
+
+
+def save_map(
+    symbol: str, values: NDArray[np.floating], affine: NDArray[np.float64], path: str | Path, record: Mapping[str, Any]
+) -> Path:
+    """Write one scalar map with its JSON under a name of one's own.
+
+    Parameters
+    ----------
+    symbol
+        Di, De, Dp, f, S0 or p2.
+    values, affine, record
+        As in :func:`save_maps`.
+    path
+        Ends in .nii or .nii.gz; its folder is made if missing.
+
+    Returns
+    -------
+    The path written.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    target = output_folder(Path(path).parent) / Path(path).name
+    write_image(target, values, affine)
+    write_sidecar(target, about(PARAMETERS[symbol]), record)
+    return target
 
 
 def save_fod(
@@ -97,7 +120,7 @@ def save_fod(
         If the number of coefficients belongs to no even lmax, or the file cannot be written.
     """
     target = output_folder(Path(path).parent) / Path(path).name
-    about = {
+    meaning = {
         "Description": "fibre orientation distribution, real spherical harmonic coefficients",
         "Units": "1/sr",
         "OrientationEncoding": {
@@ -109,8 +132,23 @@ def save_fod(
             "AntipodalSymmetry": True,
         },
     }
-    _write_with_sidecar(target, np.nan_to_num(fod), affine, about, record)
+    write_image(target, np.nan_to_num(fod), affine)
+    write_sidecar(target, meaning, record)
     return target
+
+
+def about(parameter: Parameter) -> dict[str, str]:
+    """Say what a map of a parameter shows, for its side-car."""
+    return {"Description": parameter.name, "Units": parameter.unit or "1"}
+
+
+def write_sidecar(image: Path, about: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
+    """Write the JSON beside an image; do it last, so that it never describes a map that is not there."""
+    text = json.dumps({**about, "Model": _MODEL, **record}, indent=2, ensure_ascii=False)
+    path = image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    with replacing(path) as stream:
+        stream.write((text + "\n").encode())
+    return path
 
 
 def _degree(n_coefficients: int) -> int:
@@ -118,17 +156,3 @@ def _degree(n_coefficients: int) -> int:
         if (lmax + 1) * (lmax + 2) // 2 == n_coefficients:
             return lmax
     raise InputError(FOD, f"has {n_coefficients} coefficients, which fits no even lmax.", "Give 1, 6, 15, 28 or 45.")
-
-
-def _write_with_sidecar(
-    path: Path,
-    values: NDArray[np.floating],
-    affine: NDArray[np.float64],
-    about: Mapping[str, Any],
-    record: Mapping[str, Any],
-) -> None:
-    """Write the image, then its JSON; a side-car never describes a map that is not there."""
-    write_image(path, values, affine)
-    text = json.dumps({**about, "Model": _MODEL, **record}, indent=2, ensure_ascii=False)
-    with replacing(path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")) as stream:
-        stream.write((text + "\n").encode())

@@ -1,0 +1,130 @@
+"""What a fit leaves on disk: maps, FOD and field file, each with the record of how it came about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..io.maps import about, map_name, save_fod, save_maps, write_sidecar
+from ..io.stream import stream_image
+from ..parameters import FOD, PARAMETERS
+from ..sampling.request import SampleRequest
+from ..sampling.sampler import Sampler
+from .field import FittedField
+
+FIELD_SUFFIX = ".smi.safetensors"
+"""Ending of a field file's name."""
+
+CONVENTIONS = {
+    "Space": "scanner, RAS millimetres, by the affine of the scan",
+    "OutsideMask": "NaN in maps, 0 in the FOD",
+    "FOD": "orthonormal real spherical harmonics, MRtrix basis, scanner axes; p00 = 1/sqrt(4 pi)",
+    "p2": "sqrt(4 pi / 5) ||p_2m||",
+}
+
+
+def record_of(field: FittedField) -> dict[str, Any]:
+    """Gather what a side-car should tell: settings with the seed, versions, input checksums, quality, conventions.
+
+    The result is strict JSON: what is not a number is null.
+    """
+    fit = {**field.config.model_dump(), "detail_used_mm": field.detail}
+    record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record, "Conventions": CONVENTIONS}
+    strict = _strict(record)
+    assert isinstance(strict, dict)
+    return strict
+
+
+def write_results(field: FittedField, folder: str | Path, name: str = "") -> list[Path]:
+    """Write everything a fit gives.
+
+    Parameters
+    ----------
+    field
+        The fit.
+    folder
+        Made if missing.
+    name
+        First part of every file name, usually the scan's.
+
+    Returns
+    -------
+    The maps (each with a JSON side-car), the FOD and the field file ``<name>.smi.safetensors``.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    target, record = Path(folder).expanduser(), record_of(field)
+    paths = save_maps(field.maps(), field.affine, target, record, name)
+    paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name), record))
+    field_file = target / f"{name or 'field'}{FIELD_SUFFIX}"
+    field.save(field_file)
+    return [*paths, field_file]
+
+
+def write_sampled(
+    field: FittedField,
+    parameter: str,
+    factor: float,
+    path: str | Path,
+    on_points: Callable[[int], object] = lambda n: None,
+) -> Path:
+    """Write a parameter on a grid finer than the scan's over the same field of view, with its side-car.
+
+    The outer faces of the volume stay where they are, so voxels are ``factor`` times smaller along each axis.
+    Values go to the file as they are computed: memory holds no map.
+
+    Parameters
+    ----------
+    field
+        What to sample; NaN outside its mask.
+    parameter
+        Symbol of one of its scalars.
+    factor
+        How much finer; below 1 coarser.
+    path
+        Ends in .nii or .nii.gz.
+    on_points
+        Called with the number of grid points done since the last call.
+
+    Raises
+    ------
+    InputError
+        If there is no such parameter, the factor is not positive, or the file cannot be written.
+    """
+    if parameter not in field.parameters:
+        known = ", ".join(field.parameters)
+        raise InputError("parameter", f"the field has no {parameter!r}.", f"Choose one of: {known}.")
+    grid = SampleRequest.over_volume(field.affine, field.shape, factor)
+    # NIfTI counts its first axis fastest, a request its last
+    request = SampleRequest(grid.affine[:, [2, 1, 0, 3]], grid.shape[::-1])
+    target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
+    write_sidecar(target, {**about(PARAMETERS[parameter]), "SamplingFactor": factor}, record_of(field))
+    return target
+
+
+def _column(
+    field: FittedField, parameter: str, request: SampleRequest, on_points: Callable[[int], object]
+) -> Iterator[NDArray[np.float32]]:
+    """One parameter's values, stretch by stretch."""
+    column = field.parameters.index(parameter)
+    for _, values in Sampler(field).stream(request):
+        yield values[:, column]
+        on_points(len(values))
+
+
+def _strict(value: Any) -> Any:
+    """The same value without NaN and infinity, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
