@@ -59,14 +59,14 @@ TRACTS = (
 """Named bundles, which share a place where they cross."""
 
 GREY = (
-    Structure(anatomy.cortex, anatomy.fan, Tissue(1.90, 1.72, 0.82, 0.39, 1.07), 0.40),
+    Structure(anatomy.cortex, anatomy.fan, Tissue(2.02, 1.80, 0.78, 0.43, 1.04), 0.50),
     Structure(anatomy.thalamus, anatomy.fan, Tissue(1.98, 1.80, 0.76, 0.45, 1.03), 0.45),
     Structure(anatomy.putamen, anatomy.fan, Tissue(1.80, 1.65, 0.82, 0.39, 1.04), 0.35),
     Structure(anatomy.caudate, anatomy.fan, Tissue(1.78, 1.62, 0.84, 0.38, 1.06), 0.35),
 )
 """Cortex and deep nuclei; they displace white matter."""
 
-OTHER_WHITE = Structure(anatomy.gyral_blades, anatomy.fan, Tissue(2.22, 1.93, 0.70, 0.52, 1.00), 0.70)
+OTHER_WHITE = Structure(anatomy.gyral_blades, anatomy.fan, Tissue(2.20, 1.92, 0.71, 0.51, 1.00), 0.70)
 """White matter that belongs to no named bundle; it gives way to them."""
 
 STRUCTURES = (*TRACTS, *GREY, OTHER_WHITE)
@@ -201,4 +201,4 @@ def _wave(units: Values, which: int) -> Values:
 def _coil(units: Values) -> Values:
     """(N,) receive sensitivity of a head coil: brighter near the surface, a little uneven."""
     x, y, z = units.T
-    return np.asarray(0.94 + 0.16 * (x**2 + y**2) + 0.05 * x - 0.04 * y + 0.05 * z)
+    return np.asarray(0.95 + 0.11 * (x**2 + y**2) + 0.05 * x - 0.04 * y + 0.05 * z)
