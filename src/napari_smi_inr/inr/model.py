@@ -36,9 +36,17 @@ class FieldModel(nn.Module):
         self.encoding = FourierEncoding(config.features, detail, centre)
         self.network = StandardModelNetwork(self.encoding.n_features, config)
 
+    def encode(self, points_mm: torch.Tensor) -> torch.Tensor:
+        """(N, 3) RAS positions [mm] to (N, features); the same in every epoch, so worth keeping."""
+        return cast(torch.Tensor, self.encoding(points_mm))
+
+    def decode(self, features: torch.Tensor) -> Tissue:
+        """(N, features) to the tissue."""
+        return cast(Tissue, self.network(features))
+
     def forward(self, points_mm: torch.Tensor) -> Tissue:
         """(N, 3) RAS positions [mm] to the tissue there."""
-        return cast(Tissue, self.network(self.encoding(points_mm)))
+        return self.decode(self.encode(points_mm))
 
 
 def published_detail(shape: tuple[int, int, int], voxel_size: NDArray[np.float64]) -> float:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from .config import FitConfig
 from .model import FieldModel
 from .problem import Losses, Problem
+from .schedule import Schedule, Watch
 
 _CACHED_FEATURES = 2**26
 """Floats of encoded positions kept in memory (256 MB); beyond, they are computed anew for each batch."""
 
-_WARM_UP = 0.3
-"""Share of a one-cycle schedule spent raising the learning rate."""
+_WORTH_SHARING = 1e8
+"""Multiplications of one pass forward from which several processor cores pay (measured on two)."""
 
 
 def batches_per_epoch(n_voxels: int, batch_size: int) -> int:
@@ -36,7 +39,12 @@ class Trainer:
     detail
         Finest detail of the field [mm].
     epochs
-        Passes over the voxels.
+        Passes over the voxels, at most: a fit that begins to memorise noise ends sooner.
+
+    Attributes
+    ----------
+    done
+        Batches done.
     """
 
     def __init__(self, problem: Problem, config: FitConfig, detail: float, epochs: int) -> None:
@@ -44,70 +52,52 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = FieldModel(config, detail, problem.centre).to(device)
-        self.problem, self.config, self.detail, self.epochs = problem, config, detail, epochs
+        self.problem, self.config, self.detail = problem, config, detail
         self.batches = batches_per_epoch(problem.n_voxels, config.batch_size)
-        self.epoch = 0.0
+        self.schedule = Schedule(config.schedule, epochs, self.batches)
+        self.watch = Watch(epochs)
+        self.done = 0
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._features = self._encode_once()
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
-        self._schedule = self._make_schedule()
-        self._best = math.inf
         self._best_state: dict[str, torch.Tensor] | None = None
-        self.losses = Losses(math.nan, math.nan, math.nan)
+        self._terms = torch.zeros(2, device=device)  # summed over the batches of this epoch
+        self._last_terms = [math.nan, math.nan]
+        self._held_out = math.nan
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the voxels done."""
+        return self.done / self.batches
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.done >= self.schedule.end
 
     @property
     def best_error(self) -> float:
         """Lowest held-out error yet, in units of the scale; NaN before any was measured."""
-        return self._best if math.isfinite(self._best) else math.nan
+        return self.watch.best if math.isfinite(self.watch.best) else math.nan
 
-    def _encode_once(self) -> torch.Tensor | None:
-        if self.problem.n_voxels * self.model.encoding.n_features > _CACHED_FEATURES:
-            return None
-        return self.model.encoding(self.problem.points)
+    @property
+    def losses(self) -> Losses:
+        """The loss's two terms, averaged over this epoch so far (at its start, over the last), and the held-out error."""
+        begun = self.done % self.batches
+        data, negative = (self._terms / begun).tolist() if begun else self._last_terms
+        return Losses(data, negative, self._held_out)
 
-    def _make_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
-        steps = self.epochs * self.batches
-        if self.config.schedule == "decay":  # 1 % an epoch
-            return torch.optim.lr_scheduler.LambdaLR(self._optimiser, lambda step: 0.99 ** (step // self.batches))
-        return torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, self.config.learning_rate, total_steps=steps + 1, pct_start=_WARM_UP, cycle_momentum=False
-        )
-
-    def run(self) -> Iterator[int]:
-        """Train; yields the number of batches done after each one, with :attr:`losses` up to date."""
-        done = 0
-        for _ in range(self.epochs):
-            order = torch.randperm(self.problem.n_voxels, generator=self._shuffle).to(self.problem.points.device)
-            total = torch.zeros(2, device=order.device)
-            for voxels in order.tensor_split(self.batches):
-                total += self._descend(voxels)
-                done += 1
-                self.epoch = done / self.batches
-                if done % self.batches == 0:
-                    self._close_epoch((total / self.batches).tolist())
-                yield done
-
-    def _descend(self, voxels: torch.Tensor) -> torch.Tensor:
-        """One step down the gradient; returns the (2,) terms of the loss."""
-        features = (
-            self.model.encoding(self.problem.points[voxels]) if self._features is None else self._features[voxels]
-        )
-        tissue = self.model.network(features)
-        data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
-        self._optimiser.zero_grad(set_to_none=True)
-        (data + self.config.nonnegativity * negative).backward()
-        self._optimiser.step()
-        self._schedule.step()
-        return torch.stack([data.detach(), negative.detach()])
-
-    @torch.no_grad()
-    def _close_epoch(self, means: list[float]) -> None:
-        """Judge the network on the held-out volumes and remember it if it is the best so far."""
-        held_out = self.problem.held_out_error(self.model(self.problem.points[self.problem.judged]))
-        self.losses = Losses(means[0], means[1], held_out)
-        if held_out < self._best:
-            self._best = held_out
-            self._best_state = copy.deepcopy(self.model.state_dict())
+    def advance(self, seconds: float) -> None:
+        """Train for about so long, one batch at least, and not beyond the end."""
+        until = time.perf_counter() + seconds
+        with self._threads():
+            while not self.finished:
+                self._terms += self._descend(self._next_batch())
+                self.done += 1
+                if self.done % self.batches == 0:
+                    self._close_epoch()
+                if time.perf_counter() >= until:
+                    break
 
     def best_model(self) -> FieldModel:
         """A copy of the network with the lowest held-out error yet, or as it is now if none was judged."""
@@ -115,3 +105,51 @@ class Trainer:
         if self._best_state is not None:
             model.load_state_dict(self._best_state)
         return model.eval().requires_grad_(False)
+
+    def _next_batch(self) -> torch.Tensor:
+        """Indices of the next batch of voxels; a new order each epoch."""
+        if self.done % self.batches == 0:
+            order = torch.randperm(self.problem.n_voxels, generator=self._shuffle)
+            self._order = order.to(self.problem.points.device).tensor_split(self.batches)
+        return self._order[self.done % self.batches]
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """One thread where a batch is too small to share: others would only wait, and spin while they do."""
+        before = torch.get_num_threads()
+        weights = sum(p.numel() for p in self.model.parameters())
+        if weights * self.problem.n_voxels / self.batches < _WORTH_SHARING:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def _encode_once(self) -> torch.Tensor | None:
+        if self.problem.n_voxels * self.model.encoding.n_features > _CACHED_FEATURES:
+            return None
+        return self.model.encode(self.problem.points)
+
+    def _descend(self, voxels: torch.Tensor) -> torch.Tensor:
+        """One step down the gradient; returns the (2,) terms of the loss."""
+        if self._features is None:
+            tissue = self.model(self.problem.points[voxels])
+        else:
+            tissue = self.model.decode(self._features[voxels])
+        data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
+        self._optimiser.zero_grad(set_to_none=True)
+        (data + self.config.nonnegativity * negative).backward()
+        self._optimiser.param_groups[0]["lr"] = self.config.learning_rate * self.schedule.rate(self.done)
+        self._optimiser.step()
+        return torch.stack([data.detach(), negative.detach()])
+
+    @torch.no_grad()
+    def _close_epoch(self) -> None:
+        """Judge the network on the held-out volumes; remember it if it is the best, end soon if it memorises."""
+        self._last_terms = (self._terms / self.batches).tolist()
+        self._terms.zero_()
+        self._held_out = self.problem.held_out_error(self.model(self.problem.points[self.problem.judged]))
+        if self.watch.is_best(self._held_out):
+            self._best_state = copy.deepcopy(self.model.state_dict())
+        if self.watch.memorising:
+            self.schedule.cool_down(self.done)

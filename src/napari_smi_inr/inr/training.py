@@ -50,7 +50,7 @@ class FitStep:
     losses
         The three curves, as of the last full epoch.
     elapsed, remaining
-        Seconds since the start, and expected until the end.
+        Seconds worked, and expected until the end.
     detail
         Finest detail [mm] of the network being trained.
     """
@@ -109,14 +109,11 @@ class _Run:
     def __init__(self, dataset: DiffusionDataset, config: FitConfig) -> None:
         self.dataset, self.config = dataset, config
         self.problem = Problem(dataset, config, resolve_device(config.device))
-        self.started = time.perf_counter()
+        self.worked = 0.0
         self.done = 0
         self.tried: dict[float, float] = {}
-        self.probe_epochs = max(1, round(PROBE_SHARE * config.epochs))
         self.candidates = self._candidates()
-        batches = batches_per_epoch(self.problem.n_voxels, config.batch_size)
-        probes = len(self.candidates) if len(self.candidates) > 1 else 0
-        self.planned = batches * (config.epochs + probes * self.probe_epochs)
+        self.probe_epochs = max(1, round(PROBE_SHARE * config.epochs))
 
     def _candidates(self) -> list[float]:
         """Details [mm] to choose from."""
@@ -132,31 +129,35 @@ class _Run:
         """Try each candidate for a few epochs; returns the one that predicts the held-out volumes best."""
         if len(self.candidates) == 1:
             return self.candidates[0]
+        batches = batches_per_epoch(self.problem.n_voxels, self.config.batch_size)
+        later = batches * (len(self.candidates) * self.probe_epochs + self.config.epochs)
         for detail in self.candidates:
-            self.tried[detail] = yield from self.train(detail, self.probe_epochs, "detail")
+            later -= batches * self.probe_epochs
+            self.tried[detail] = yield from self.train(detail, self.probe_epochs, "detail", later)
         return min(self.tried, key=lambda detail: self.tried[detail])
 
-    def train(self, detail: float, epochs: int, phase: Phase) -> Generator[FitStep, None, float]:
-        """Train one network; returns its lowest held-out error."""
+    def train(self, detail: float, epochs: int, phase: Phase, later: int = 0) -> Generator[FitStep, None, float]:
+        """Train one network, with so many batches of others to come; returns its lowest held-out error."""
         trainer = Trainer(self.problem, self.config, detail, epochs)
-        before, last = self.done, time.perf_counter()
-        for batches in trainer.run():
-            self.done = before + batches
-            now = time.perf_counter()
-            if now - last >= STEP_SECONDS or batches == epochs * trainer.batches:
-                yield self._step(trainer, phase, now - self.started)
-                last = time.perf_counter()
+        before = self.done
+        while not trainer.finished:
+            started = time.perf_counter()
+            trainer.advance(STEP_SECONDS)
+            self.done = before + trainer.done
+            self.worked += time.perf_counter() - started  # a pause of the caller's is not the fit's work
+            yield self._step(trainer, phase, later)
         return trainer.best_error
 
-    def _step(self, trainer: Trainer, phase: Phase, elapsed: float) -> FitStep:
+    def _step(self, trainer: Trainer, phase: Phase, later: int) -> FitStep:
+        left = trainer.schedule.end - trainer.done + later
         return FitStep(
             phase=phase,
             iteration=self.done,
-            n_iterations=self.planned,
+            n_iterations=self.done + left,
             epoch=trainer.epoch,
             losses=trainer.losses,
-            elapsed=elapsed,
-            remaining=elapsed * (self.planned - self.done) / self.done,
+            elapsed=self.worked,
+            remaining=self.worked * left / self.done,
             detail=trainer.detail,
             _field=lambda: self._field(trainer),
         )

@@ -1,0 +1,84 @@
+"""How fast to learn, and when to stop."""
+
+from __future__ import annotations
+
+import math
+
+WARM_UP = 0.3
+"""Share of a one-cycle schedule spent raising the learning rate."""
+
+COOL_DOWN = 0.2
+"""A fit that has begun to memorise noise cools down for this share of the epochs it has done."""
+
+_RISE = 1.002
+"""Held-out error this much above its best, with no better one for :data:`_PATIENCE`, means memorising."""
+
+_PATIENCE = 0.1
+"""Share of the planned epochs to wait before believing so."""
+
+
+class Schedule:
+    """Learning rate, as a factor of its peak, at each step; can be told to end early.
+
+    Parameters
+    ----------
+    kind
+        ``"one-cycle"``: a cosine up and a cosine down to nothing (Smith 2018); ``"decay"``: 1 % less
+        every epoch, as published.
+    epochs, batches
+        Length of the plan, and of an epoch.
+    """
+
+    def __init__(self, kind: str, epochs: int, batches: int) -> None:
+        self.kind, self.batches = kind, batches
+        self.end = epochs * batches
+        self._cool_from: int | None = None
+
+    def rate(self, step: int) -> float:
+        """Factor for a step, 0 to 1."""
+        if self.kind == "decay":
+            return 0.99 ** (step // self.batches)
+        if self._cool_from is not None:
+            return self._hot * _falling((step - self._cool_from) / (self.end - self._cool_from))
+        warm = WARM_UP * self.end
+        return 1.0 - _falling(step / warm) if step < warm else _falling((step - warm) / (self.end - warm))
+
+    def cool_down(self, step: int) -> None:
+        """End soon: let the rate fall to nothing from here. Does nothing the second time, or near the end."""
+        end = step + max(self.batches, round(COOL_DOWN * step / self.batches) * self.batches)
+        if self._cool_from is None and end < self.end:
+            self._hot = self.rate(step)
+            self._cool_from, self.end = step, end
+
+
+def _falling(progress: float) -> float:
+    """Half a cosine from 1 to 0."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+
+
+class Watch:
+    """Remembers the best held-out error and notices when it only gets worse.
+
+    Parameters
+    ----------
+    epochs
+        Planned length of the fit.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.best = math.inf
+        self._patience = max(3, round(_PATIENCE * epochs))
+        self._worse = 0
+
+    def is_best(self, held_out: float) -> bool:
+        """Note an epoch's error; True if it is the lowest yet. NaN, where nothing is held out, never is."""
+        if held_out < self.best:
+            self.best, self._worse = held_out, 0
+            return True
+        self._worse = self._worse + 1 if held_out > _RISE * self.best else 0
+        return False
+
+    @property
+    def memorising(self) -> bool:
+        """The error has stayed clearly above its best for long: what is learnt now is noise."""
+        return self._worse >= self._patience
