@@ -73,7 +73,7 @@ class FitConfig(BaseModel):
             raise InputError("preset", f"there is no preset {preset!r}.", f"Choose one of: {', '.join(PRESETS)}.")
         given = {key: value for key, value in overrides.items() if value is not None}
         try:
-            return cls(preset=preset, **{**PRESETS[preset], **given})
+            return cls.model_validate({"preset": preset, **PRESETS[preset], **given})
         except ValidationError as error:
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else "setting"

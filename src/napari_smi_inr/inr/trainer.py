@@ -82,7 +82,7 @@ class Trainer:
 
     @property
     def losses(self) -> Losses:
-        """The loss's two terms, averaged over this epoch so far (at its start, over the last), and the held-out error."""
+        """The loss's two terms, averaged over this epoch so far, and the latest held-out error."""
         begun = self.done % self.batches
         data, negative = (self._terms / begun).tolist() if begun else self._last_terms
         return Losses(data, negative, self._held_out)
