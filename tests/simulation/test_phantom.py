@@ -95,6 +95,13 @@ def test_ventricles_and_sulci_are_fluid() -> None:
     assert phantom.inside(points).tolist() == [False, False, False, True]
 
 
+def test_scalars_alone_are_the_same() -> None:
+    phantom = Phantom(lmax=8)
+    points = tissue(phantom, 300)
+    truth = phantom.evaluate(points)
+    np.testing.assert_allclose(phantom.scalars(points), np.stack([truth[s] for s in SCALARS], axis=1), rtol=1e-12)
+
+
 def test_columns_are_complete() -> None:
     truth = Phantom(lmax=6).evaluate(np.zeros((3, 3)))
     assert set(truth) == {*SCALARS, "fod"}

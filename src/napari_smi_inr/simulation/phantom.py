@@ -117,13 +117,21 @@ class Phantom:
         -------
         (N,) arrays by symbol (Di, De, Dp, f, S0, p2), and under ``"fod"`` the (N, C) SH coefficients.
         """
+        columns, fod = self._on_points(points_mm, self.lmax)
+        return {**dict(zip(SCALARS, columns.T, strict=True)), FOD: fod}
+
+    def scalars(self, points_mm: NDArray[np.floating]) -> Values:
+        """(N, 6) scalar parameters alone at (N, 3) RAS positions [mm]; several times faster at high lmax."""
+        return self._on_points(points_mm, 2)[0]
+
+    def _on_points(self, points_mm: NDArray[np.floating], order: int) -> tuple[Values, Values]:
+        """(N, 6) scalars, and the FOD's (N, C) coefficients up to an order that holds p2."""
         units = self._units(points_mm)
-        fod = np.empty((len(units), n_coefficients(self.lmax)))
-        columns = np.empty((len(units), len(SCALARS)))
+        columns, fod = np.empty((len(units), len(SCALARS))), np.empty((len(units), n_coefficients(order)))
         for start in range(0, len(units), _CHUNK):
             part = slice(start, start + _CHUNK)
-            columns[part], fod[part] = self._evaluate(units[part])
-        return {**dict(zip(SCALARS, columns.T, strict=True)), FOD: fod}
+            columns[part], fod[part] = self._evaluate(units[part], order)
+        return columns, fod
 
     def inside(self, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(N,) points in tissue: in the brain, outside sulci and ventricles."""
@@ -143,7 +151,7 @@ class Phantom:
         half = min(self.field_of_view[:2]) / 2
         return (np.asarray(points_mm, dtype=np.float64) - self.centre) / half
 
-    def _evaluate(self, units: Values) -> tuple[Values, Values]:
+    def _evaluate(self, units: Values, order: int) -> tuple[Values, Values]:
         """(N, 6) scalars and (N, C) FOD at positions in brain units."""
         place = Place.at(units)
         shares = _shares(place)
@@ -152,23 +160,23 @@ class Phantom:
             tissue[:, column] *= 1 + _VARIATION[symbol] * _wave(units, column)
         tissue[:, -1] *= S0_LEVEL * _coil(units)
         coherence = 0.92 + 0.08 * _wave(units, len(_VARIATION))
-        fod = self._fod(place, shares * coherence[:, None])
+        fod = self._fod(place, shares * coherence[:, None], order)
         return np.column_stack([tissue, rotational_invariants(fod)[:, 1]]), fod
 
-    def _fod(self, place: Place, shares: Values) -> Values:
+    def _fod(self, place: Place, shares: Values, order: int) -> Values:
         """(N, C): each structure's lobe, weighed by its share and coherence; what is left is isotropic."""
-        fod = np.zeros((len(shares), n_coefficients(self.lmax)))
+        fod = np.zeros((len(shares), n_coefficients(order)))
         for structure, share in zip(STRUCTURES, shares.T, strict=True):
             there = share > 0
             if there.any():
                 axes = structure.direction(place.select(there))
-                fod[there] += (share[there] * structure.coherence)[:, None] * self._lobe(axes)
+                fod[there] += (share[there] * structure.coherence)[:, None] * self._lobe(axes, order)
         fod[:, 0] = P00
         return fod
 
-    def _lobe(self, axes: Values) -> Values:
+    def _lobe(self, axes: Values, order: int) -> Values:
         """(N, C) SH coefficients of the normalised lobe (lmax + 1) (n·t)^lmax / 4π about each axis t."""
-        return real_sh(axes, self.lmax) * _lobe_moments(self.lmax)[degrees(self.lmax) // 2]
+        return np.asarray(real_sh(axes, order) * _lobe_moments(self.lmax)[degrees(order) // 2])
 
 
 def _lobe_moments(lmax: int) -> Values:

@@ -57,8 +57,7 @@ class PhantomField:
 
     def sample(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
         """(N, 6) scalars at (N, 3) RAS positions [mm], not masked."""
-        values = self.phantom.evaluate(points_mm)
-        return np.stack([values[symbol] for symbol in SCALARS], axis=1).astype(np.float32)
+        return self.phantom.scalars(points_mm).astype(np.float32)
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
         """(X, Y, Z) truth at the voxel centres by symbol, NaN outside the mask."""
