@@ -19,4 +19,4 @@ def tiny_dataset():
 @pytest.fixture(scope="session")
 def tiny_field(tiny_dataset):
     """A fit of ``tiny_dataset`` short enough to be rough."""
-    return smi.fit(tiny_dataset, lmax=2, epochs=60, detail=12.0, seed=0, device="cpu")
+    return smi.fit(tiny_dataset, lmax=2, epochs=120, batch_size=64, detail=8.0, seed=0, device="cpu")
