@@ -1,0 +1,105 @@
+"""``smi-inr fit``: from a scan to maps, FODs and a field file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..inr.config import PRESETS, FitConfig
+from .options import SCAN, Bdelta, Bval, Bvec, Mask
+from .progress import fit_with_progress, tell_if_interrupted
+from .report import quality_report, scan_report, written
+
+_MODEL, _RUN = "The model", "The run"
+
+
+def _help(name: str, text: str = "") -> str:
+    """What the settings' own table says of an option, with its default."""
+    setting = FitConfig.model_fields[name]
+    words = (text or setting.description or "").replace("[", r"\[")  # or it would be taken for markup
+    return f"{words} (default: {setting.default})"
+
+
+def fit(
+    dwi: Annotated[Path, typer.Argument(metavar="DWI", help="4-D diffusion scan (.nii, .nii.gz).")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results; made if missing.")],
+    mask: Mask = None,
+    bval: Bval = None,
+    bvec: Bvec = None,
+    bdelta: Bdelta = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIGMA",
+            help="Standard deviation of the noise in the scan's units: a number, or a NIfTI map on its grid.",
+            rich_help_panel=SCAN,
+        ),
+    ] = None,
+    lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
+    loss: Annotated[
+        str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)
+    ] = None,
+    detail: Annotated[str | None, typer.Option(help=_help("detail"), rich_help_panel=_MODEL)] = None,
+    nonnegativity: Annotated[float | None, typer.Option(help=_help("nonnegativity"), rich_help_panel=_MODEL)] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            help=f"settings to start from: {' or '.join(PRESETS)} (as published, far slower).", rich_help_panel=_RUN
+        ),
+    ] = "fast",
+    epochs: Annotated[
+        int | None, typer.Option(help=_help("epochs", "passes over the voxels"), rich_help_panel=_RUN)
+    ] = None,
+    held_out: Annotated[float | None, typer.Option(help=_help("held_out"), rich_help_panel=_RUN)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help=_help("seed", "equal seeds give equal maps"), rich_help_panel=_RUN)
+    ] = None,
+    device: Annotated[str | None, typer.Option(help=_help("device"), rich_help_panel=_RUN)] = None,
+) -> None:
+    """Fit the Standard Model of white matter to a scan.
+
+    Writes a map of every parameter, the fibre orientation distributions
+    (MRtrix basis), each with a JSON side-car, and the field itself: a file
+    that 'smi-inr sample' and napari can zoom into without the scan.
+
+    Ctrl-C stops the fit and keeps the best so far.
+    """
+    config = FitConfig.from_preset(
+        preset,
+        lmax=lmax,
+        loss=loss,
+        detail=_number_or_text(detail),
+        nonnegativity=nonnegativity,
+        epochs=epochs,
+        held_out=held_out,
+        seed=seed,
+        device=device,
+    )
+    from .. import api
+    from ..inr.device import resolve_device
+    from ..inr.results import write_results
+    from ..io.files import output_folder
+
+    resolve_device(config.device)  # and the folder: find out before the scan is read
+    folder = output_folder(out)
+    dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=_number_or_path(noise))
+    typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
+    field, finished = fit_with_progress(dataset, config)
+    name = dwi.name.removesuffix(".gz").removesuffix(".nii")
+    paths = write_results(field, folder, name)
+    typer.echo(quality_report(field) + "\n\n" + written(paths))
+    tell_if_interrupted(finished)
+
+
+def _number_or_text(value: str | None) -> float | str | None:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return value
+
+
+def _number_or_path(value: str | None) -> float | Path | None:
+    number = _number_or_text(value)
+    return Path(number) if isinstance(number, str) else number

@@ -1,0 +1,54 @@
+"""The demo without a window: simulate, fit, write maps, and show in a figure what lies between the voxels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from .progress import fit_with_progress, tell_if_interrupted
+from .report import quality_report, scan_report, written
+
+if TYPE_CHECKING:
+    from ..inr.field import FittedField
+    from ..simulation.simulate import SimulatedDataset
+
+LMAX = 4
+"""Order of the phantom's FODs and of the fit."""
+
+_NAME = "phantom"
+_PLANE = 2  # through callosum, capsules and putamen
+_DETAIL = (15.0, 45.0, 42.0, 72.0)  # mm in that plane: where callosum, capsule and putamen meet
+
+
+def run_headless(folder: Path) -> None:
+    """Do what the demo does in napari, and leave the results in a folder.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to, or matplotlib is missing.
+    """
+    from .. import api
+    from ..figures import require_matplotlib
+    from ..inr.config import FitConfig
+    from ..inr.results import write_results
+    from ..io.files import output_folder
+
+    require_matplotlib()  # and the folder: before the work, not after it
+    target = output_folder(folder)
+    typer.echo("Simulating a b-tensor scan of a brain-like phantom ...")
+    scan = api.simulate(lmax=LMAX)
+    typer.echo("\n" + scan_report(scan, _NAME, LMAX) + "\n")
+    field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=LMAX))
+    paths = [*write_results(field, target, _NAME), _draw(field, scan, target / "zoom.png")]
+    typer.echo(f"\n{quality_report(field)}\n\n{written(paths)}\n\nLook at {paths[-1]} first.")
+    tell_if_interrupted(finished)
+
+
+def _draw(field: FittedField, scan: SimulatedDataset, path: Path) -> Path:
+    from ..figures import compare_interpolation, draw_comparison, save_figure
+
+    comparison = compare_interpolation(field, field.maps(), scan.truth, "p2", factor=8, plane=_PLANE)
+    return save_figure(draw_comparison(comparison, _DETAIL), path)

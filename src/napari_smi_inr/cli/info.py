@@ -1,0 +1,27 @@
+"""``smi-inr info``: what a file holds and what can be made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Bdelta, Bval, Bvec, Mask
+from .report import field_report, scan_report
+
+
+def info(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A diffusion scan (.nii, .nii.gz) or a field file.")],
+    mask: Mask = None,
+    bval: Bval = None,
+    bvec: Bvec = None,
+    bdelta: Bdelta = None,
+) -> None:
+    """Show what a scan's protocol can identify, or how a field was fitted."""
+    from .. import api
+
+    if path.suffix == ".safetensors":
+        typer.echo(field_report(api.open_field(path), str(path)))
+    else:
+        typer.echo(scan_report(api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta), str(path)))

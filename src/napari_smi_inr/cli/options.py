@@ -1,0 +1,38 @@
+"""Arguments several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SCAN = "The scan"
+
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NIFTI",
+        help="Voxels to fit (non-zero), on the scan's grid. Without it: all that is brighter than the background.",
+        rich_help_panel=SCAN,
+    ),
+]
+Bval = Annotated[
+    Path | None,
+    typer.Option(metavar="TEXT", help="b-values, if not beside the scan by name.", rich_help_panel=SCAN),
+]
+Bvec = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TEXT", help="Directions (FSL convention), if not beside the scan by name.", rich_help_panel=SCAN
+    ),
+]
+Bdelta = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TEXT",
+        help="b-tensor shapes, one a volume: 1 linear, 0 spherical, -0.5 planar. "
+        "If neither given nor beside the scan: all linear.",
+        rich_help_panel=SCAN,
+    ),
+]

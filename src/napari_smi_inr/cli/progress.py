@@ -1,0 +1,84 @@
+"""A fit on the command line: a bar with the time left, and Ctrl-C that keeps what there is."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..dataset import DiffusionDataset
+    from ..inr.config import FitConfig
+    from ..inr.field import FittedField
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
+_PHASES = {"detail": "choosing the detail", "fit": "fitting"}
+_IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
+
+
+def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[FittedField, bool]:
+    """Fit, showing progress on stderr.
+
+    Returns
+    -------
+    field
+        The result, or the best so far if Ctrl-C was pressed.
+    finished
+        Whether the fit ran to its end.
+    """
+    from ..api import fit_steps
+
+    last, scale = None, dataset.scale
+    with stopping_politely() as stop_asked, bar(desc="preparing") as shown:
+        for last in fit_steps(dataset, config):
+            shown.total = last.n_iterations
+            shown.set_description_str(_PHASES[last.phase], refresh=False)
+            shown.set_postfix_str(f"held-out error {scale * last.losses.held_out:.4g}", refresh=False)
+            shown.update(last.iteration - shown.n)
+            if stop_asked():
+                return last.field(), False
+        shown.total = shown.n
+        shown.refresh()
+    assert last is not None  # a fit has at least one step
+    return last.field(), True
+
+
+def tell_if_interrupted(finished: bool) -> None:
+    """End with the exit code of an interruption, unless the fit ran to its end."""
+    if not finished:
+        typer.echo("Interrupted: these are the best so far, not the end of the fit.", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+def bar(**settings: Any) -> Any:
+    """A progress bar on stderr; a line now and then where that is not a terminal."""
+    from tqdm import tqdm
+
+    line = "{desc}  {percentage:3.0f}%|{bar:30}| {elapsed} done, {remaining} left  {postfix}"
+    interval = 0.1 if sys.stderr.isatty() else _IN_A_LOG
+    return tqdm(bar_format=line, mininterval=interval, dynamic_ncols=True, delay=0.2, **settings)
+
+
+@contextmanager
+def stopping_politely() -> Iterator[Callable[[], bool]]:
+    """Make the first Ctrl-C a request, and only the second one an end to everything."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
