@@ -8,6 +8,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import napari_smi_inr as smi
+from napari_smi_inr.io.export import save_scan
+from scan_files import ScanFiles, small_dataset
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,10 @@ def tiny_dataset():
 def tiny_field(tiny_dataset):
     """A fit of ``tiny_dataset`` short enough to be rough."""
     return smi.fit(tiny_dataset, lmax=2, epochs=120, batch_size=64, detail=8.0, seed=0, device="cpu")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """The files of a small sound scan, to be spoilt at will."""
+    save_scan(small_dataset(), tmp_path)
+    return ScanFiles(tmp_path)
