@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
     from ..inr.config import FitConfig
     from ..inr.field import FittedField
+    from ..inr.training import FitStep
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
@@ -38,16 +39,21 @@ def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[Fit
     last, scale = None, dataset.scale
     with stopping_politely() as stop_asked, bar(desc="preparing") as shown:
         for last in fit_steps(dataset, config):
-            shown.total = last.n_iterations
-            shown.set_description_str(_PHASES[last.phase], refresh=False)
-            shown.set_postfix_str(f"held-out error {scale * last.losses.held_out:.4g}", refresh=False)
-            shown.update(last.iteration - shown.n)
+            _show(shown, last, scale)
             if stop_asked():
                 return last.field(), False
         shown.total = shown.n
         shown.refresh()
     assert last is not None  # a fit has at least one step
     return last.field(), True
+
+
+def _show(shown: Any, step: FitStep, scale: float) -> None:
+    shown.total = step.n_iterations
+    shown.set_postfix_str(f"held-out error {scale * step.losses.held_out:.4g}", refresh=False)
+    shown.update(step.iteration - shown.n)
+    if shown.desc != _PHASES[step.phase]:
+        shown.set_description_str(_PHASES[step.phase])  # shown at once, in a log too
 
 
 def tell_if_interrupted(finished: bool) -> None:

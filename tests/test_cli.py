@@ -1,0 +1,283 @@
+"""The command line: every command on real files, its exit codes, and the same numbers as Python gives."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_smi_inr as smi
+from bad_inputs import CASES, arguments
+from napari_smi_inr.cli import app
+from napari_smi_inr.io.export import save_scan
+
+SETTINGS = ("--lmax", "2", "--epochs", "3", "--detail", "9", "--device", "cpu", "--seed", "3")
+PROGRAM = (sys.executable, "-c", "from napari_smi_inr.cli import main; main()")
+
+
+@pytest.fixture
+def run():
+    """Call the program in this process; returns exit code, stdout, stderr and what it raised."""
+
+    def call(*words):
+        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def tiny_scan(tiny_dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scan")
+    save_scan(tiny_dataset, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_scan, tmp_path_factory):
+    out = tmp_path_factory.mktemp("fit")
+    words = ["fit", tiny_scan / "dwi.nii.gz", "--mask", tiny_scan / "mask.nii.gz", "--out", out, *SETTINGS]
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0
+    return out, result
+
+
+@pytest.fixture(scope="module")
+def field_file(tiny_field, tmp_path_factory):
+    path = tmp_path_factory.mktemp("field") / "tiny.smi.safetensors"
+    tiny_field.save(path)
+    return path
+
+
+def test_help_comes_at_once_without_torch_or_napari():
+    code = (
+        "import sys; from typer.testing import CliRunner; from napari_smi_inr.cli import app\n"
+        "result = CliRunner().invoke(app, ['--help']); assert result.exit_code == 0\n"
+        "print(result.output); print({'torch', 'napari', 'scipy', 'nibabel', 'matplotlib', 'qtpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("set()")
+    for command in ("info", "fit", "sample", "simulate", "demo"):
+        assert re.search(rf"^\W*{command} ", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["info", "fit", "sample", "simulate", "demo"])
+def test_every_command_explains_itself(run, command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 8
+
+
+def test_version_is_the_packages(run):
+    assert run("--version").output == f"smi-inr {smi.__version__}\n"
+
+
+def test_info_shows_shells_and_verdict(run, tiny_scan):
+    result = run("info", tiny_scan / "dwi.nii.gz", "--mask", tiny_scan / "mask.nii.gz")
+    assert result.exit_code == 0
+    assert re.search(r"^  2 +spherical +15$", result.output, re.MULTILINE)
+    assert re.search(r"^  0 +b = 0 +4$", result.output, re.MULTILINE)
+    assert "Verdict: " in result.output
+    assert "s/mm²" in result.output  # what was assumed of the units
+    assert max(map(len, result.output.splitlines())) <= 120
+
+
+def test_info_of_a_field_tells_how_it_was_made(run, field_file):
+    result = run("info", field_file)
+    assert result.exit_code == 0
+    for words in (r"^  lmax +2$", r"^  epochs +120$", r"held-out volumes  [\d.]+ ", r"^  versions torch +\d"):
+        assert re.search(words, result.output, re.MULTILINE), words
+
+
+def test_fit_gives_the_numbers_python_gives(fitted, tiny_scan):
+    out, _ = fitted
+    data = smi.load(tiny_scan / "dwi.nii.gz", mask=tiny_scan / "mask.nii.gz")
+    field = smi.fit(data, lmax=2, epochs=3, detail=9.0, device="cpu", seed=3)
+    maps = field.maps()
+    for symbol, values in maps.items():
+        written = nib.load(out / f"dwi_model-sm_param-{symbol.lower()}_dwimap.nii.gz")
+        np.testing.assert_array_equal(written.get_fdata(dtype=np.float32), values)
+        np.testing.assert_allclose(written.affine, data.affine, atol=1e-6)
+    fod = nib.load(out / "dwi_model-sm_param-fod_dwimap.nii.gz").get_fdata(dtype=np.float32)
+    np.testing.assert_array_equal(fod, field.fod_map())
+
+
+def test_fit_leaves_a_record_beside_every_map(fitted, tiny_scan):
+    out, _ = fitted
+    images = sorted(out.glob("*.nii.gz"))
+    assert len(images) == 7
+    for image in images:
+        record = json.loads(Path(str(image).replace(".nii.gz", ".json")).read_text(), parse_constant=pytest.fail)
+        assert record["Fit"]["seed"] == 3
+        assert record["Fit"]["detail_used_mm"] == 9.0
+        assert set(record["Provenance"]["inputs"]) == {f"dwi.{e}" for e in ("nii.gz", "bval", "bvec", "bdelta")} | {
+            "mask.nii.gz"
+        }
+        assert record["Units"]
+
+
+def test_fit_tells_quality_and_progress(fitted):
+    _, result = fitted
+    assert "error on held-out volumes" in result.stdout
+    assert "Di at a bound" in result.stdout
+    assert "%|" not in result.stdout  # the bar belongs to stderr
+
+
+def test_field_of_the_command_line_opens_in_python(fitted):
+    out, _ = fitted
+    field = smi.open_field(out / "dwi.smi.safetensors")
+    assert field.config.lmax == 2
+    assert field.record["inputs"]["dwi.nii.gz"]
+
+
+def test_nothing_held_out_still_makes_strict_json(run, scan, tmp_path):
+    out = tmp_path / "out"
+    result = run("fit", scan.dwi, "--out", out, *SETTINGS, "--held-out", 0, "--epochs", 1)
+    assert result.exit_code == 0
+    assert "none held out" in result.stdout
+    for path in out.glob("*.json"):
+        json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("noise", ["3.5", "noise.nii.gz"])
+def test_rician_fit_takes_a_number_or_a_map(run, scan, tmp_path, noise):
+    value = noise if noise == "3.5" else scan / noise
+    result = run("fit", scan.dwi, "--out", tmp_path / "out", *SETTINGS, "--loss", "rician", "--noise", value)
+    assert result.exit_code == 0
+
+
+def assert_close_faces(affine, edge, fine_affine, fine_edge):
+    """Two positions counted in voxels from the outer face of the first one, in two grids, are the same place."""
+    place = nib.affines.apply_affine(affine, edge - 0.5)
+    np.testing.assert_allclose(nib.affines.apply_affine(fine_affine, fine_edge - 0.5), place, atol=1e-5)
+
+
+def test_sample_puts_finer_voxels_into_the_same_volume(run, tiny_field, field_file, tmp_path):
+    out = tmp_path / "new" / "f.nii.gz"
+    result = run("sample", field_file, "--parameter", "f", "--factor", 3, "--out", out)
+    assert result.exit_code == 0
+    image = nib.load(out)
+    fine = image.get_fdata(dtype=np.float32)
+    assert fine.shape == tuple(3 * n for n in tiny_field.shape)
+    for corner, fine_corner in (
+        (np.full(3, -0.5), np.full(3, -0.5)),
+        (np.array(tiny_field.shape) - 0.5, np.array(fine.shape) - 0.5),
+    ):
+        coarse = nib.affines.apply_affine(tiny_field.affine, corner)
+        np.testing.assert_allclose(nib.affines.apply_affine(image.affine, fine_corner), coarse, atol=1e-5)
+    # every third voxel sits on a voxel of the scan
+    native = tiny_field.maps()["f"]
+    inside = np.isfinite(native)
+    np.testing.assert_allclose(fine[1::3, 1::3, 1::3][inside], native[inside], atol=1e-5)
+    assert not np.isfinite(fine[1::3, 1::3, 1::3][~inside]).any()
+
+
+def test_sample_keeps_axes_in_order(run, tiny_field, field_file, tmp_path):
+    run("sample", field_file, "--parameter", "S0", "--factor", 2, "--out", tmp_path / "s0.nii")
+    image = nib.load(tmp_path / "s0.nii")
+    index = np.argwhere(np.isfinite(image.get_fdata()))[::97]
+    points = nib.affines.apply_affine(image.affine, index)
+    np.testing.assert_allclose(image.get_fdata()[tuple(index.T)], tiny_field.evaluate(points)["S0"], rtol=1e-5)
+    record = json.loads((tmp_path / "s0.json").read_text())
+    assert record["SamplingFactor"] == 2
+    assert record["Units"] == "signal"
+
+
+def test_simulate_writes_the_same_bytes_twice_and_its_scan_loads(run, tmp_path):
+    words = ("--shape", 8, 8, 2, "--voxel-size", 6, "--noise", "rician", "--snr", 20, "--seed", 5)
+    for name in ("one", "two"):
+        assert run("simulate", "--out", tmp_path / name, *words).exit_code == 0
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert Path("truth/model-sm_param-p2_dwimap.nii.gz") in files
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+    data = smi.load(tmp_path / "one" / "dwi.nii.gz", mask=tmp_path / "one" / "mask.nii.gz")
+    assert data.acquisition.n_volumes == 154
+    assert data.signal.min() >= 0
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_bad_input_ends_with_one_clear_message(run, scan, case):
+    case.spoil(scan)
+    given = arguments(scan, case.arguments)
+    options = [
+        word for name, value in given.items() if name != "dwi" and value is not None for word in (f"--{name}", value)
+    ]
+    result = run("fit", given["dwi"], "--out", scan / "out", *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert re.fullmatch(r"Error: .*\n", result.stderr)
+    assert re.search(case.fault, result.stderr)
+    assert case.where in result.stderr
+    assert not list((scan / "out").glob("*"))
+
+
+def damaged(field_file, tmp_path):
+    path = tmp_path / "cut.smi.safetensors"
+    path.write_bytes(field_file.read_bytes()[:1000])
+    return path
+
+
+BAD_WORDS = {
+    "lmax odd": ("fit", "{dwi}", "--out", "{out}", "--lmax", "3"),
+    "preset unknown": ("fit", "{dwi}", "--out", "{out}", "--preset", "slow"),
+    "loss unknown": ("fit", "{dwi}", "--out", "{out}", "--loss", "l1"),
+    "rician without noise": ("fit", "{dwi}", "--out", "{out}", "--loss", "rician"),
+    "detail is a word": ("fit", "{dwi}", "--out", "{out}", "--detail", "fine"),
+    "device unknown": ("fit", "{dwi}", "--out", "{out}", "--device", "abacus"),
+    "out is a file": ("fit", "{dwi}", "--out", "{dwi}"),
+    "noise map missing": ("fit", "{dwi}", "--out", "{out}", "--noise", "nowhere.nii.gz"),
+    "field missing": ("sample", "nowhere.smi.safetensors", "--out", "{out}/f.nii.gz"),
+    "field cut": ("sample", "{cut}", "--out", "{out}/f.nii.gz"),
+    "field is a scan": ("sample", "{dwi}", "--out", "{out}/f.nii.gz"),
+    "parameter unknown": ("sample", "{field}", "--parameter", "FA", "--out", "{out}/f.nii.gz"),
+    "factor zero": ("sample", "{field}", "--factor", "0", "--out", "{out}/f.nii.gz"),
+    "factor not a number": ("sample", "{field}", "--factor", "nan", "--out", "{out}/f.nii.gz"),
+    "factor beyond the format": ("sample", "{field}", "--factor", "9999", "--out", "{out}/f.nii.gz"),
+    "not a NIfTI name": ("sample", "{field}", "--out", "{out}/f.png"),
+    "info of a cut field": ("info", "{cut}"),
+    "phantom of odd order": ("simulate", "--out", "{out}", "--lmax", "3"),
+    "phantom without signal": ("simulate", "--out", "{out}", "--snr", "0"),
+    "phantom without voxels": ("simulate", "--out", "{out}", "--shape", "0", "8", "8"),
+    "voxels of no size": ("simulate", "--out", "{out}", "--voxel-size", "0"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WORDS)
+def test_bad_settings_end_with_one_clear_message(run, scan, field_file, tmp_path, name):
+    places = {"dwi": scan.dwi, "out": tmp_path / "out", "field": field_file, "cut": damaged(field_file, tmp_path)}
+    result = run(*(word.format(**places) for word in BAD_WORDS[name]))
+    assert result.exit_code == 2
+    assert re.fullmatch(r"Error: .+: .+[.)] .+[.?]\n", result.stderr)
+    assert not list((tmp_path / "out").glob("*.nii.gz"))
+
+
+def test_the_program_itself_ends_with_code_2_and_no_traceback(tmp_path):
+    done = subprocess.run([*PROGRAM, "info", tmp_path / "no.nii.gz"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"Error: {tmp_path / 'no.nii.gz'}: there is no such file (diffusion scan). Check the path.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT on Windows")
+def test_interrupting_a_fit_keeps_the_best_so_far(tiny_scan, tmp_path):
+    words = ("fit", tiny_scan / "dwi.nii.gz", "--out", tmp_path, "--epochs", "100000", "--detail", "9", "--lmax", "2")
+    with subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        seen = ""
+        while "fitting" not in seen:  # the bar tells when the fit is under way
+            seen += process.stderr.read(1)
+            assert process.poll() is None, seen
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - asked < 20
+    assert "best so far" in rest
+    assert "Traceback" not in rest
+    assert "dwi.smi.safetensors" in out
+    assert np.isfinite(smi.open_field(tmp_path / "dwi.smi.safetensors").maps()["f"]).any()
