@@ -89,12 +89,13 @@ def bounding_box(
 def world_array(
     values: NDArray[Any], affine: NDArray[np.floating]
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
-    """View of an axis-aligned (X, Y, Z) volume in napari's axis order, without copying.
+    """View of an axis-aligned (X, Y, Z) or (X, Y, Z, V) image in napari's axis order, without copying.
 
     Returns
     -------
     values, scale, translate
-        (Z, Y, X) view with every axis increasing, its spacing and its first voxel centre [mm], both in napari's order.
+        (Z, Y, X) or (V, Z, Y, X) view with every spatial axis increasing, its spacing and its first voxel centre [mm],
+        both (3,) in napari's order.
 
     Raises
     ------
@@ -105,10 +106,10 @@ def world_array(
         raise InputError("affine", "is oblique to the scanner axes.", "Show the map through the zoom layer instead.")
     axes = nearest_voxel_axes(affine)
     signs = np.asarray(affine, np.float64)[(0, 1, 2), axes]
-    view = np.transpose(values, axes)
+    view = np.transpose(values, (*axes, *range(3, values.ndim)))
     view = view[tuple(slice(None, None, -1 if s < 0 else 1) for s in signs)]
     low, _ = bounding_box(affine, values.shape)
-    return view.transpose(2, 1, 0), np.abs(signs)[::-1], (low + np.abs(signs) / 2)[::-1]
+    return view.T, np.abs(signs)[::-1], (low + np.abs(signs) / 2)[::-1]
 
 
 def refined(

@@ -1,0 +1,160 @@
+"""Data: which scan to fit, with which mask and side-cars, and what it can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import ComboBox, FileEdit, LineEdit
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from ..layer_origin import MaskOrigin, ScanOrigin, origin_of
+from ..napari_compat import unwrapped
+from ..scan_request import ScanRequest, parse_noise
+from .acquisition_table import AcquisitionTable
+from .form import Rows, Section, button, named
+
+_NIFTI = "NIfTI (*.nii *.nii.gz)"
+_SETTLE_MS = 250  # several fields may change at once
+_SIDECARS = {
+    "bval": ("b-values [s/mm² or ms/µm²]", "Text file, a number a volume; by default found beside the scan by name."),
+    "bvec": ("Directions", "Text file in FSL convention; by default found beside the scan by name."),
+    "bdelta": (
+        "b-tensor shape",
+        "Text file of b_delta, -0.5 (planar) to 1 (linear); by default found beside the scan, else linear.",
+    ),
+}
+
+
+class DataSection(QWidget):
+    """Emits what is to be loaded; shows what was.
+
+    Parameters
+    ----------
+    viewer
+        Its layers are the scans and masks to choose from.
+    """
+
+    request_changed = Signal(object)
+    open_requested = Signal(object)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.scan = named(
+            ComboBox(label="Scan", choices=self._scans, nullable=False),
+            "Scan",
+            "A 4-D diffusion scan among the layers. Open one here, by drag and drop, or from File > Open Sample.",
+        )
+        self.mask_choice = named(
+            ComboBox(label="Mask", choices=self._masks, nullable=False),
+            "Mask",
+            "Voxels to fit: a 3-D NIfTI of zeros and ones on the scan's grid. Automatic: all that is not background.",
+        )
+        self.sidecars = {key: _file_choice(name, tip) for key, (name, tip) in _SIDECARS.items()}
+        self.noise = named(
+            LineEdit(label="Noise σ"),
+            "Noise level",
+            "Standard deviation of the noise in the scan's units: a number, or the path of a 3-D NIfTI map. "
+            "Needed for the Rician loss.",
+        )
+        self.table = AcquisitionTable()
+        self.open_button = button("&Open…", "Open a diffusion scan or a mask (NIfTI).")
+        self._arrange()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SETTLE_MS)
+        self._soon.timeout.connect(self._emit)
+        for widget in (self.scan, self.mask_choice, self.noise, *self.sidecars.values()):
+            widget.changed.connect(self._on_changed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self._soon.start()
+
+    def request(self) -> ScanRequest | None:
+        """What is asked for now."""
+        origin = self._origin(self.scan.value)
+        if not isinstance(origin, ScanOrigin):
+            return None
+        if origin.dataset is not None:
+            return ScanRequest(origin.dataset)
+        assert origin.path is not None
+        mask = self._origin(self.mask_choice.value)
+        files = {key: _path(widget.value) for key, widget in self.sidecars.items()}
+        mask_path = mask.path if isinstance(mask, MaskOrigin) else None
+        return ScanRequest(origin.path, mask_path, **files, noise=parse_noise(self.noise.value))
+
+    def close_section(self) -> None:
+        """Let go of the viewer."""
+        self._soon.stop()
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _arrange(self) -> None:
+        row = QHBoxLayout()
+        row.addStretch()
+        row.addWidget(self.open_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Rows([self.scan, self.mask_choice]))
+        layout.addLayout(row)
+        layout.addWidget(Section("Side-cars and noise", Rows([*self.sidecars.values(), self.noise]), unfolded=False))
+        layout.addWidget(self.table)
+        self.open_button.clicked.connect(self._ask_for_file)
+
+    def _ask_for_file(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Open scan and mask", "", _NIFTI)
+        for file in files:
+            self.open_requested.emit(Path(file))
+
+    def _on_changed(self) -> None:
+        self._soon.start()
+
+    def _emit(self) -> None:
+        request = self.request()
+        from_file = request is not None and isinstance(request.scan, Path)
+        for widget in (self.mask_choice, self.noise, *self.sidecars.values()):
+            widget.enabled = from_file or request is None
+        self.request_changed.emit(request)
+
+    def _layers(self, kind: type) -> Iterator[Any]:
+        return (layer for layer in unwrapped(self._viewer).layers if isinstance(origin_of(layer), kind))
+
+    def _scans(self, _: Any) -> list[tuple[str, Any]]:
+        return [(layer.name, layer.unique_id) for layer in self._layers(ScanOrigin)]
+
+    def _masks(self, _: Any) -> list[tuple[str, Any]]:
+        return [("Automatic", ""), *((layer.name, layer.unique_id) for layer in self._layers(MaskOrigin))]
+
+    def _origin(self, unique_id: Any) -> Any:
+        layers = unwrapped(self._viewer).layers
+        return next((origin_of(layer) for layer in layers if layer.unique_id == unique_id), None)
+
+    def _on_inserted(self, event: Any) -> None:
+        """A scan or mask that has just been opened is the one that is meant."""
+        self._refresh_choices()
+        origin = origin_of(event.value)
+        if isinstance(origin, ScanOrigin):
+            self.scan.value = event.value.unique_id
+        elif isinstance(origin, MaskOrigin):
+            self.mask_choice.value = event.value.unique_id
+
+    def _on_removed(self) -> None:
+        self._refresh_choices()
+        self._soon.start()
+
+    def _refresh_choices(self) -> None:
+        self.scan.reset_choices()
+        self.mask_choice.reset_choices()
+
+
+def _file_choice(name: str, tip: str) -> Any:
+    label = name.split(" [")[0]
+    return named(FileEdit(label=label, mode=FileDialogMode.EXISTING_FILE, nullable=True), name, tip)
+
+
+def _path(value: Any) -> Path | None:
+    return Path(value) if value and str(value) not in ("", ".") else None

@@ -1,0 +1,165 @@
+"""The dock widget: Data, Model and Run, and what can be done with the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ...dataset import DiffusionDataset
+from ...errors import InputError
+from ..devices import find_devices
+from ..fit_controller import Attempt, FitController, explain
+from ..fit_job import Outcome
+from ..fit_session import FitSession, quality_text
+from ..scan_request import ScanRequest
+from .data_section import DataSection
+from .form import Column, Section
+from .model_section import ModelSection
+from .result_section import ResultSection
+from .run_section import RunSection
+
+if TYPE_CHECKING:
+    from ...inr.field import FittedField
+
+_WIDTH = 340
+
+
+class FitWidget(QWidget):
+    """Fit the Standard Model of white matter to a scan in the viewer.
+
+    Parameters
+    ----------
+    napari_viewer
+        Where scan, maps and zoom layer live.
+    session
+        The fit's state; a fresh one by default.
+    """
+
+    def __init__(self, napari_viewer: Any, session: FitSession | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.dataset: DiffusionDataset | None = None
+        self.controller = FitController(napari_viewer, session)
+        self.session = self.controller.session
+        self.data, self.model = DataSection(napari_viewer), ModelSection()
+        self.run, self.result = RunSection(), ResultSection()
+        self._run_at_once = False
+        self._docked = False
+        self._closed = False
+        self._arrange()
+        self._wire()
+        create_worker(find_devices, _connect={"returned": self._on_devices})
+
+    def run_when_loaded(self) -> None:
+        """Press Run for the user as soon as there is a dataset."""
+        self._run_at_once = True
+        self._run_if_wished()
+
+    def shut_down(self) -> None:
+        """End a running fit and let go of the viewer; the widget is of no use afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        self.controller.close()
+        self.data.close_section()
+        self.run.plot.close_plot()
+        self._viewer.events.theme.disconnect(self._follow_theme)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice the end of the dock widget: napari takes its content out, and lets it drop."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.shut_down()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
+
+    def _arrange(self) -> None:
+        self.questions = [Section("Data", self.data), Section("Model", self.model)]
+        layout = QVBoxLayout(self)
+        layout.setSpacing(2)
+        layout.addWidget(Column(self.questions))
+        layout.addWidget(Section("Run", self.run), stretch=1)
+        layout.addWidget(Section("Result", self.result))
+        self.setMinimumWidth(_WIDTH)
+        self.setAccessibleName("Standard Model INR")
+
+    def _wire(self) -> None:
+        self.data.request_changed.connect(self._load)
+        self.data.open_requested.connect(self.controller.open)
+        self.model.lmax_changed.connect(self._show_dataset)
+        self.run.run_requested.connect(self._run)
+        self.run.pause_requested.connect(self.session.pause)
+        self.run.resume_requested.connect(self.session.resume)
+        self.run.stop_requested.connect(self.session.stop)
+        self.result.zoom_requested.connect(self.controller.add_zoom)
+        self.result.export_requested.connect(self.controller.export)
+        self.result.open_requested.connect(self.controller.open)
+        self.session.status_changed.connect(self._show_status)
+        self.session.curves_grew.connect(self.run.plot.show_curves)
+        self.session.ended.connect(self._show_quality)
+        self.controller.field_changed.connect(self._show_field)
+        self._viewer.events.theme.connect(self._follow_theme)
+        self._follow_theme()
+
+    def _load(self, request: ScanRequest | None) -> None:
+        self.dataset = None
+        self._show_status()
+        if request is None:
+            self.data.table.show_text("Open a diffusion scan, or take File > Open Sample.")
+            return
+        self.data.table.show_text("Reading …")
+        self.controller.load(request, self._on_loaded)
+
+    def _on_loaded(self, result: Attempt) -> None:
+        if result.error is not None:
+            text = explain(result.error, "The scan could not be read")
+            self.data.table.show_text(text)
+            show_error(text)
+            return
+        self.dataset = result.value
+        self._show_dataset()
+        self._show_status()
+        self._run_if_wished()
+
+    def _run_if_wished(self) -> None:
+        if self._run_at_once and self.dataset is not None:
+            self._run_at_once = False
+            self._run()
+
+    def _run(self) -> None:
+        if self.dataset is None:
+            return
+        try:
+            config = self.model.config()
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.run.show_quality("")
+        for section in self.questions:
+            section.unfold(False)  # room for the plot, also on a small screen
+        self.run.plot.show()
+        self.controller.run(self.dataset, config)
+
+    def _show_dataset(self) -> None:
+        if self.dataset is not None:
+            self.data.table.show_dataset(self.dataset, self.model.lmax.value)
+
+    def _show_status(self) -> None:
+        self.run.show_status(self.session.status, ready=self.dataset is not None)
+
+    def _show_quality(self, outcome: Outcome) -> None:
+        self.run.show_quality(quality_text(outcome.field) if outcome.field else "")
+
+    def _show_field(self, field: FittedField | None) -> None:
+        self.result.show_field(field)
+
+    def _on_devices(self, devices: Any) -> None:
+        if not self._closed:
+            self.model.show_devices(devices)
+
+    def _follow_theme(self) -> None:
+        self.run.plot.follow_theme(self._viewer.theme)

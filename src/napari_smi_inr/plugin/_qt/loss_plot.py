@@ -1,0 +1,101 @@
+"""The three curves of a fit, as they grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QSize, Qt
+from superqt.utils import qthrottled
+
+from ..fit_session import Curves
+from .form import theme_colour
+
+DRAW_MS = 100
+"""Least time between two drawings."""
+
+_BELOW = 10.0  # the smallest loss on show lies this far above the bottom; a vanishing term runs along it
+_CURVES = (
+    ("data", "data", "#4c9be8"),
+    ("held_out", "held out", "#f0932b"),
+    ("nonnegativity", "FOD non-negativity", "#8e8e93"),
+)
+
+
+class _DecadeAxis(pg.AxisItem):  # type: ignore[misc]
+    """A logarithmic axis with room between its labels: 1, 2 and 5 of each decade."""
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Texts of ticks, empty for those without one."""
+        texts = [f"{10**value:.2g}" for value in values]
+        return [text if text.strip("0.")[:1] in ("1", "2", "5") else "" for text in texts]
+
+
+class LossPlot(pg.PlotWidget):  # type: ignore[misc]
+    """Data, held-out and non-negativity terms over epochs, each on a logarithmic scale."""
+
+    def __init__(self) -> None:
+        super().__init__(axisItems={"left": _DecadeAxis("left")})
+        self.setAccessibleName("Losses over epochs, logarithmic")
+        self.setMinimumHeight(140)
+        item = self.getPlotItem()
+        item.setLogMode(y=True)
+        item.setLabel("bottom", "epochs")
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.showGrid(x=False, y=True, alpha=0.15)
+        item.setMouseEnabled(x=False, y=False)
+        self.legend = item.addLegend(offset=(-6, 4), labelTextSize="8pt", verSpacing=-6)
+        self.lines = {key: self._line(name, colour) for key, name, colour in _CURVES}
+        self._curves: Curves | None = None
+        self._seams: list[Any] = []
+        self._seam_pen = pg.mkPen("#808080", style=Qt.PenStyle.DotLine)
+        self._draw_soon = qthrottled(self._draw, timeout=DRAW_MS)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt)
+        """Small, to grow with the dock."""
+        return QSize(300, 200)
+
+    def show_curves(self, curves: Curves) -> None:
+        """Draw these curves, soon."""
+        self._curves = curves
+        self._draw_soon()
+
+    def follow_theme(self, theme: str) -> None:
+        """Take the colours of a napari theme."""
+        text = theme_colour(theme, "text")
+        self.setBackground(theme_colour(theme, "background"))
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(theme_colour(theme, "secondary"))
+            axis.setTextPen(text)
+        self.legend.setLabelTextColor(text)
+
+    def close_plot(self) -> None:
+        """Draw no more."""
+        self._draw_soon.cancel()
+
+    def _line(self, name: str, colour: str) -> Any:
+        return self.getPlotItem().plot(name=name, pen=pg.mkPen(colour, width=2), connect="finite")
+
+    def _draw(self) -> None:
+        if self._curves is None:
+            return
+        curves = {key: np.array(getattr(self._curves, key), float) for key in self.lines}
+        fitted = np.concatenate([curves["data"], curves["held_out"]])
+        fitted = fitted[np.isfinite(fitted) & (fitted > 0)]
+        floor = fitted.min() / _BELOW if len(fitted) else _BELOW**-1
+        for key, line in self.lines.items():
+            line.setData(np.array(self._curves.epochs, float), np.maximum(curves[key], floor))
+        if len(fitted):
+            self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max()), padding=0.06)
+        self._mark_seams(self._curves.seams)
+
+    def _mark_seams(self, epochs: list[float]) -> None:
+        while len(self._seams) > len(epochs):
+            self.getPlotItem().removeItem(self._seams.pop())
+        while len(self._seams) < len(epochs):
+            line = pg.InfiniteLine(epochs[len(self._seams)], pen=self._seam_pen)
+            self.getPlotItem().addItem(line, ignoreBounds=True)
+            self._seams.append(line)

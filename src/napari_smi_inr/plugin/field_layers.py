@@ -1,0 +1,69 @@
+"""A finished field as layers without its scan: its maps, and the zoom layer on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrival import when_added
+from .layer_origin import KEY, MapOrigin, origin_of
+from .napari_compat import unwrapped
+from .parameter_look import Look
+from .world_volumes import place_in_world
+from .zoom_layer import add_zoom_layer
+
+if TYPE_CHECKING:
+    from ..inr.field import FittedField
+
+FIRST_ZOOMED = "p2"
+"""Parameter of the zoom layer that comes by itself: it has the finest structure."""
+
+VOXELS = " · voxels"
+
+
+def map_layers(field: FittedField, maps: Mapping[str, NDArray[np.float32]]) -> list[tuple[Any, dict[str, Any], str]]:
+    """Layer data tuples of (X, Y, Z) maps by symbol, hidden: the zoom layer goes on top."""
+    return [_map_layer(field, symbol, values) for symbol, values in maps.items()]
+
+
+def _map_layer(field: FittedField, symbol: str, values: NDArray[np.float32]) -> tuple[Any, dict[str, Any], str]:
+    data, place = place_in_world(values, field.affine, order=0)
+    look = Look.of(symbol)
+    limits = look.limits or tuple(float(v) for v in np.nanpercentile(values, (1, 99)))
+    options = look.options() | {"name": look.name + VOXELS, "contrast_limits": limits, "visible": False}
+    return data, options | place | {"metadata": {KEY: MapOrigin(field, symbol)}}, "image"
+
+
+def add_zoom(viewer: Any, field: FittedField, symbol: str = FIRST_ZOOMED) -> Any:
+    """Add a zoom layer that knows where it comes from, so that it can be saved and exported."""
+    return add_zoom_layer(viewer, field, symbol, metadata={KEY: MapOrigin(field, symbol)})
+
+
+def zoom_when_added(field: FittedField) -> None:
+    """Have the zoom layer follow a field's maps into the viewer that is about to receive them.
+
+    A reader can only hand layers back; the zoom layer needs a viewer to live in. So this waits, once, for the last
+    map. Where nobody has a viewer open (npe2 used on its own), there is nothing to wait for.
+    """
+
+    def complete(viewer: Any, layer: Any) -> bool:
+        origin = origin_of(layer)
+        if not isinstance(origin, MapOrigin) or origin.field is not field:
+            return False
+        Look.of(origin.symbol).finish(layer)
+        if origin.symbol != field.parameters[-1]:
+            return False
+        add_zoom(viewer, field)
+        return True
+
+    when_added(complete)
+
+
+def fields_in(viewer: Any) -> list[FittedField]:
+    """List the fields whose maps or zoom layers are in a viewer, latest first, each once."""
+    origins = [origin_of(layer) for layer in reversed(unwrapped(viewer).layers)]
+    fields = {id(o.field): o.field for o in origins if isinstance(o, MapOrigin)}
+    return list(fields.values())

@@ -1,0 +1,241 @@
+"""Wires a fit session to a viewer: worker thread, activity dock, layers, notifications, files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils import progress
+from napari.utils.notifications import show_error, show_info
+from psygnal import Signal
+
+from .. import plugin
+from ..dataset import DiffusionDataset
+from ..errors import InputError
+from ..inr.config import FitConfig
+from .field_layers import add_zoom, fields_in
+from .fit_job import Maps, Outcome
+from .fit_session import FitSession
+from .layer_origin import KEY, MapOrigin, origin_of
+from .napari_compat import unwrapped
+from .scan_request import ScanRequest
+
+if TYPE_CHECKING:
+    from ..inr.field import FittedField
+
+PLUGIN = "napari-smi-inr"
+_TICKS = 1000
+_PATIENCE = 3.0  # seconds to wait for the worker when everything closes
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What came of something tried on another thread: a value or an error."""
+
+    value: Any
+    error: Exception | None = None
+
+
+class FitController:
+    """What the dock widget's buttons do.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer.
+    session
+        Says what is happening.
+    """
+
+    field_changed = Signal(object)
+    """The field that zoom layer and export use, or None."""
+
+    def __init__(self, viewer: Any, session: FitSession | None = None) -> None:
+        self.session = session or FitSession()
+        self.field: FittedField | None = None
+        self.zoom_layer: Any = None
+        self._viewer = viewer
+        self._worker: Any = None
+        self._progress: Any = None
+        self._layers: Any = None
+        self._name = ""
+        self._latest_load = 0
+        self._closed = False
+        self.session.status_changed.connect(self._show_progress)
+        self.session.maps_ready.connect(self._show_maps)
+        self.session.ended.connect(self._on_ended)
+        viewer.layers.events.inserted.connect(self._on_layer)
+
+    def load(self, request: ScanRequest, done: Callable[[Attempt], None]) -> None:
+        """Load a dataset on a thread and hand it, or what went wrong, to ``done``; only the latest request counts."""
+        self._latest_load += 1
+        number = self._latest_load
+
+        def deliver(result: Attempt) -> None:
+            if number == self._latest_load and not self._closed:
+                self._name = request.name
+                done(result)
+
+        create_worker(_attempt, request.load, _connect={"returned": deliver})
+
+    def run(self, dataset: DiffusionDataset, config: FitConfig) -> None:
+        """Start a fit, unless one is under way."""
+        try:
+            job = self.session.begin(dataset, config)
+        except InputError as error:
+            show_error(str(error))
+            return
+        self._retire_layers()
+        self._progress = progress(total=_TICKS, desc=f"Standard Model INR: {self._name or 'fit'}")
+        self._worker = create_worker(job.run, _start_thread=False)
+        self._worker.yielded.connect(self._on_yielded)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.aborted.connect(self._on_aborted)
+        self._worker.start()
+
+    def add_zoom(self, symbol: str) -> None:
+        """Add a zoom layer of the present field on top."""
+        if self.field is not None:
+            with _reporting("The zoom layer could not be added"):
+                self.zoom_layer = add_zoom(self._viewer, self.field, symbol)
+
+    def export(self, folder: Path) -> None:
+        """Write maps, FOD and field file into a folder, on a thread."""
+        if self.field is None:
+            return
+        field, name = self.field, self._name
+
+        def report(result: Attempt) -> None:
+            if result.error is not None:
+                show_error(explain(result.error, "The export failed"))
+            else:
+                show_info(f"Wrote {len(result.value)} files to {folder}.")
+
+        create_worker(_attempt, partial(_write, field, folder, name), _connect={"returned": report})
+
+    def open(self, path: Path) -> None:
+        """Open a file as layers."""
+        with _reporting(f"{path.name} could not be opened"):
+            self._viewer.open(str(path), plugin=PLUGIN)
+
+    def close(self) -> None:
+        """End everything: no thread of this controller outlives the call by more than a step."""
+        if self._closed:
+            return
+        self._closed = True
+        self.session.stop()
+        deadline = time.monotonic() + _PATIENCE
+        while self._worker is not None and self._worker.is_running and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self._end_progress()
+        self.session.status_changed.disconnect(self._show_progress)
+        self.session.maps_ready.disconnect(self._show_maps)
+        self.session.ended.disconnect(self._on_ended)
+        self._viewer.layers.events.inserted.disconnect(self._on_layer)
+
+    def _on_yielded(self, update: Any) -> None:
+        if not self._closed:
+            self.session.take(update)
+
+    def _on_returned(self, outcome: Outcome) -> None:
+        self._worker = None
+        if not self._closed:
+            self.session.finish(outcome)
+
+    def _on_aborted(self) -> None:
+        """Napari itself ended the thread, because its window closes."""
+        self._on_returned(Outcome(None, stopped=True))
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self._end_progress()
+        if outcome.error is not None:
+            show_error(explain(outcome.error, "The fit failed"))
+        if outcome.field is None:
+            return
+        with _reporting("The layers could not be made"):
+            self._show_result(outcome.field)
+
+    def _show_result(self, field: FittedField) -> None:
+        self._show_maps_of(field.maps(), field.affine)
+        for symbol, layer in (self._layers or {}).items():
+            layer.metadata[KEY] = MapOrigin(field, symbol)
+            layer.visible = False
+        self._set_field(field)
+        self.zoom_layer = add_zoom(self._viewer, field)
+
+    def _show_maps(self, dataset: DiffusionDataset, maps: Maps) -> None:
+        with _reporting("The maps could not be shown"):
+            self._show_maps_of(maps, dataset.affine)
+
+    def _show_maps_of(self, maps: Maps, affine: Any) -> None:
+        if self._layers is None:
+            self._layers = plugin.add_parameter_layers(self._viewer, maps, affine)
+        else:
+            plugin.update_parameter_layers(self._layers, maps)
+
+    def _retire_layers(self) -> None:
+        """Hide what earlier fits left, so that the new one is seen; nothing is removed."""
+        self._layers = None
+        for layer in unwrapped(self._viewer).layers:
+            if isinstance(origin_of(layer), MapOrigin):
+                layer.visible = False
+
+    def _on_layer(self) -> None:
+        """A field file was opened, perhaps: offer its field."""
+        latest = fields_in(self._viewer)
+        if latest and not self.session.status.busy and latest[0] is not self.field:
+            self._set_field(latest[0])
+
+    def _set_field(self, field: FittedField) -> None:
+        self.field = field
+        self.field_changed.emit(field)
+
+    def _show_progress(self) -> None:
+        if self._progress is not None:
+            done = round(_TICKS * self.session.status.fraction)
+            self._progress.update(max(0, done - self._progress.n))
+
+    def _end_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.close()
+            self._progress = None
+
+
+def _write(field: FittedField, folder: Path, name: str) -> list[Path]:
+    from ..inr.results import write_results  # brings torch, which the dock widget need not wait for
+
+    return write_results(field, folder, name)
+
+
+def _attempt(action: Callable[[], Any]) -> Attempt:
+    """Do something on a worker thread, whose own error handling would lose a RuntimeError."""
+    try:
+        return Attempt(action())
+    except Exception as error:
+        return Attempt(None, error)
+
+
+class _reporting:  # noqa: N801 (a context manager reads as a verb)
+    """Show an error as a notification instead of letting it into napari's event loop."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        show_error(explain(error, self._what))
+        return True
+
+
+def explain(error: Exception, what: str) -> str:
+    """Put an error in words: our own speak for themselves, others need to be told what they spoilt."""
+    return str(error) if isinstance(error, InputError) else f"{what}: {type(error).__name__}: {error}"

@@ -1,0 +1,217 @@
+"""What is happening, for whoever wants to know: the state of a fit as events, without Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from ..dataset import DiffusionDataset
+from ..errors import InputError
+from ..inr.config import FitConfig
+from .fit_job import FitJob, Outcome, Steps, Update
+
+if TYPE_CHECKING:
+    from ..inr.field import FittedField
+    from ..inr.training import FitStep
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is happening.
+
+    Attributes
+    ----------
+    state
+        Idle before and after a fit.
+    fraction
+        Share of the work done, 0 to 1.
+    text
+        The same in words.
+    """
+
+    state: State = State.IDLE
+    fraction: float = 0.0
+    text: str = "Ready."
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fit is under way."""
+        return self.state is not State.IDLE
+
+
+@dataclass
+class Curves:
+    """The three curves of a fit over all its phases, one entry an epoch at most.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the voxels since the start, over all phases.
+    data, nonnegativity, held_out
+        The losses then; NaN at the seam between two phases, so that curves break there.
+    seams
+        Epochs at which one phase ended and the next began.
+    """
+
+    epochs: list[float] = field(default_factory=list)
+    data: list[float] = field(default_factory=list)
+    nonnegativity: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+    seams: list[float] = field(default_factory=list)
+    _phase: tuple[str, float] | None = None
+    _before: float = 0.0  # epochs of the phases before this one
+    _latest: float = 0.0
+
+    def add(self, step: FitStep) -> bool:
+        """Take in a step; False if it has nothing new."""
+        phase = (step.phase, step.detail)
+        if self._phase not in (None, phase):
+            self._before = self._latest
+            self._append(self._before, math.nan, math.nan, math.nan)
+            self.seams.append(self._before)
+        self._phase = phase
+        self._latest = self._before + step.epoch
+        losses = step.losses
+        if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
+            return False
+        self._append(self._latest, losses.data, losses.nonnegativity, losses.held_out)
+        return True
+
+    def _append(self, epoch: float, data: float, nonnegativity: float, held_out: float) -> None:
+        self.epochs.append(epoch)
+        self.data.append(data)
+        self.nonnegativity.append(nonnegativity)
+        self.held_out.append(held_out)
+
+
+class FitSession:
+    """One fit after another, never two at once. Lives on one thread; only its :class:`FitJob` runs on another.
+
+    Parameters
+    ----------
+    steps
+        The fit itself; by default :func:`~napari_smi_inr.inr.training.fit_steps`.
+    """
+
+    status_changed = Signal(Status)
+    curves_grew = Signal(Curves)
+    maps_ready = Signal(DiffusionDataset, dict)
+    ended = Signal(Outcome)
+
+    def __init__(self, steps: Steps | None = None) -> None:
+        self._steps = steps
+        self._job: FitJob | None = None
+        self.status = Status()
+        self.curves = Curves()
+
+    @property
+    def job(self) -> FitJob | None:
+        """The fit under way."""
+        return self._job
+
+    def begin(self, dataset: DiffusionDataset, config: FitConfig) -> FitJob:
+        """Prepare a fit, whose :meth:`FitJob.run` the caller puts on a thread.
+
+        Raises
+        ------
+        InputError
+            If one is under way.
+        """
+        if self._job is not None:
+            raise InputError("fit", "one is already running.", "Stop it first, or wait for it.")
+        self._job = FitJob(dataset, config, self._steps)
+        self.curves = Curves()
+        self.curves_grew.emit(self.curves)
+        self._set(State.RUNNING, 0.0, f"Preparing {dataset.n_voxels:,} voxels …")
+        return self._job
+
+    def pause(self) -> None:
+        """Hold the fit after its present step."""
+        if self._job and self.status.state is State.RUNNING:
+            self._job.pause()
+            self._set(State.PAUSED, self.status.fraction, f"Paused at {self.status.fraction:.0%}.")
+
+    def resume(self) -> None:
+        """Go on with a paused fit."""
+        if self._job and self.status.state is State.PAUSED:
+            self._job.resume()
+            self._set(State.RUNNING, self.status.fraction, "Going on …")
+
+    def stop(self) -> None:
+        """End the fit, keeping the best so far."""
+        if self._job:
+            self._job.stop()
+            self._set(State.STOPPING, self.status.fraction, "Stopping; the best so far is kept …")
+
+    def take(self, update: Update | None) -> None:
+        """Turn what the job yielded into events."""
+        if update is None or self._job is None:
+            return
+        if self.curves.add(update.step):
+            self.curves_grew.emit(self.curves)
+        if self.status.state is State.RUNNING:
+            self._set(State.RUNNING, update.step.fraction, _progress_text(update.step))
+        if update.maps is not None:
+            self.maps_ready.emit(self._job.dataset, update.maps)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take the outcome of the job; the next may begin."""
+        self._job = None
+        self._set(State.IDLE, self.status.fraction if outcome.stopped or outcome.error else 1.0, _end_text(outcome))
+        self.ended.emit(outcome)
+
+    def _set(self, state: State, fraction: float, text: str) -> None:
+        self.status = Status(state, fraction, text)
+        self.status_changed.emit(self.status)
+
+
+def quality_text(fitted: FittedField) -> str:
+    """Say in two lines what to look at before trusting the maps."""
+    quality = fitted.quality
+    error = quality.get("held_out_rmse", math.nan)
+    lines = []
+    if math.isfinite(error):
+        n, share = len(quality["held_out_volumes"]), error / fitted.scale
+        lines.append(
+            f"Error on {n} volumes never trained on: {error:.3g} (signal units), {share:.1%} of the b = 0 signal."
+        )
+    else:
+        lines.append("No volumes were held out, so nothing tells whether noise was learnt.")
+    at_bound = {s: v for s, v in quality["share_at_bound"].items() if v >= 0.01}
+    listed = ", ".join(f"{symbol} {share:.0%}" for symbol, share in at_bound.items())
+    lines.append(f"Voxels at a bound: {listed}." if listed else "No parameter sits at its bounds.")
+    return "\n".join(lines)
+
+
+def _progress_text(step: FitStep) -> str:
+    what = (
+        f"Trying detail {step.detail:.3g} mm" if step.phase == "detail" else f"Fitting with detail {step.detail:.3g} mm"
+    )
+    return f"{what} · {_duration(step.remaining)} left"
+
+
+def _end_text(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return "Failed; the best so far is kept." if outcome.field else "Failed."
+    if outcome.field is None:
+        return "Stopped before the first result."
+    return "Stopped; the best so far is kept." if outcome.stopped else "Done."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
