@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from .napari_compat import camera, overlays, show_scale_bar, text_overlay, unwrapped
 from .view_state import ViewState
@@ -15,7 +16,7 @@ PLACES = ("top_center", "bottom_center", "middle_right", "middle_left")
 UPRIGHT = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 """Order of the world axes (sliced, vertical, horizontal) in which each plane stands upright."""
 
-_attached: dict[int, CanvasOrientation] = {}
+_attached: WeakKeyDictionary[Any, CanvasOrientation] = WeakKeyDictionary()
 
 
 def letters(displayed: tuple[int, ...]) -> tuple[str, str, str, str]:
@@ -64,23 +65,22 @@ def show_plane(viewer: Any, plane: str) -> None:
 
 def attach(viewer: Any) -> None:
     """Orient a viewer whose last three axes are the world's; does nothing the second time."""
-    key = id(unwrapped(viewer))
-    if key not in _attached:
-        _attached[key] = CanvasOrientation(viewer)
+    if unwrapped(viewer) not in _attached:
+        _attached[unwrapped(viewer)] = CanvasOrientation(viewer)
 
 
 def detach(viewer: Any) -> None:
     """Take letters and callbacks away again."""
-    attached = _attached.pop(id(unwrapped(viewer)), None)
+    attached = _attached.pop(unwrapped(viewer), None)
     if attached is not None:
         attached.close()
 
 
 class CanvasOrientation:
-    """Letters, camera orientation and scale bar of one viewer."""
+    """Letters, camera orientation and scale bar of one viewer, which it does not keep alive."""
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer, self._dims = viewer, viewer.dims
+        self._viewer_ref, self._dims = ref(unwrapped(viewer)), viewer.dims
         camera(viewer).orientation2d = ("up", "right")
         show_scale_bar(viewer)
         self._texts = [text_overlay(place) for place in PLACES]
@@ -99,9 +99,12 @@ class CanvasOrientation:
         self._dims.events.order.disconnect(self._on_order)
         self._dims.events.ndisplay.disconnect(self._write)
         self._dims.events.ndim.disconnect(self._on_order)
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        viewer = self._viewer_ref()
+        if viewer is None:
+            return
+        viewer.layers.events.removed.disconnect(self._on_removed)
         for place in PLACES:
-            del overlays(self._viewer)[_key(place)]
+            del overlays(viewer)[_key(place)]
 
     def _world_order(self) -> tuple[int, ...]:
         offset = self._dims.ndim - 3
@@ -131,8 +134,9 @@ class CanvasOrientation:
             text.visible = bool(letter)
 
     def _on_removed(self) -> None:
-        if not len(self._viewer.layers):
-            detach(self._viewer)
+        viewer = self._viewer_ref()
+        if viewer is not None and not len(viewer.layers):
+            detach(viewer)
 
 
 def _key(place: str) -> str:

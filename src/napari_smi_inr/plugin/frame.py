@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from .pyramid import Pyramid
 from .resident import ResidentPlane
@@ -13,22 +14,24 @@ Float = NDArray[np.float32]
 
 
 def interpolate(grid: Float, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Float:
-    """Interpolate a (h, w) grid bilinearly at the crossings of fractional rows and columns, clamped at its border."""
-    r0, r1, wr = _neighbours(rows, grid.shape[0])
-    c0, c1, wc = _neighbours(columns, grid.shape[1])
-    first, last = (int(r0[0]), int(r1[-1]) + 1) if len(r0) else (0, 0)
-    band = grid[first:last]  # only these rows matter, and they are far fewer than the result's
-    across = band[:, c0] * (1 - wc) + band[:, c1] * wc
-    result = across[r0 - first]
-    result *= (1 - wr)[:, None]
-    result += across[r1 - first] * wr[:, None]
+    """Interpolate a (h, w) grid bilinearly at the crossings of fractional rows and columns, clamped at its border.
+
+    The grid must be finite: it is multiplied by sparse matrices of weights, which is several times faster than
+    gathering its entries, and unlike dense products keeps to one core.
+    """
+    across = np.ascontiguousarray((_weights(columns, grid.shape[1]) @ np.ascontiguousarray(grid.T)).T)
+    result: Float = _weights(rows, grid.shape[0]) @ across
     return result
 
 
-def _neighbours(positions: NDArray[np.float64], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+def _weights(positions: NDArray[np.float64], n: int) -> csr_array:
+    """(positions, n) matrix that interpolates linearly between n entries."""
     clamped = np.clip(positions, 0, n - 1)
     low = clamped.astype(np.intp)
-    return low, np.minimum(low + 1, n - 1), (clamped - low).astype(np.float32)
+    fraction = (clamped - low).astype(np.float32)
+    entries = np.stack([low, np.minimum(low + 1, n - 1)], axis=1).ravel()
+    values = np.stack([1 - fraction, fraction], axis=1).ravel()
+    return csr_array((values, entries, np.arange(0, 2 * len(positions) + 1, 2)), shape=(len(positions), n))
 
 
 class Frame:
@@ -62,18 +65,20 @@ class Frame:
 
     def seed(self, resident: ResidentPlane, spacing: float) -> None:
         """Draw the resident plane wherever nothing finer is drawn; its mask is interpolated too, for a smooth edge."""
-        coarsest = self.pyramid.coarsest
+        self.seeded = True
+        detail = max(spacing, self.pixel * 1.001)  # at the coarsest level too, exact samples are to replace these
+        coarser = self.detail > detail
+        if not coarser.any():
+            return
         rows, columns = (
-            self.pyramid.index(coarsest, axis, positions)
+            self.pyramid.index(self.pyramid.coarsest, axis, positions)
             for axis, positions in zip(self.view.in_plane, self._positions(), strict=True)
         )
         values = interpolate(resident.values, rows, columns)
-        values[interpolate(resident.fraction, rows, columns) < 0.5] = np.nan
-        detail = max(spacing, self.pixel * 1.001)  # at the coarsest level too, exact samples are to replace these
-        coarser = self.detail > detail
+        if resident.fraction.min() < 1:
+            values[interpolate(resident.fraction, rows, columns) < 0.5] = np.nan
         np.copyto(self.values, values, where=coarser)
         self.detail[coarser] = detail
-        self.seeded = True
 
     def inherit(self, previous: Frame) -> None:
         """Start from another image of the same plane, so that zooming never makes the picture coarser."""
@@ -87,10 +92,11 @@ class Frame:
         )
         if not (len(row_from) and len(column_from)):
             return
-        source = np.ix_(row_from, column_from)
-        self.values[rows, columns] = previous.values[source]
+        # one axis at a time: several times faster than both at once
+        self.values[rows, columns] = previous.values.take(row_from, 0).take(column_from, 1)
+        detail = previous.detail.take(row_from, 0).take(column_from, 1)
         # nearest samples of another level are never quite in place: always let this level's own replace them
-        self.detail[rows, columns] = np.maximum(previous.detail[source], self.pixel * 1.001)
+        np.maximum(detail, self.pixel * 1.001, out=self.detail[rows, columns])
 
     def _shared(
         self, previous: Frame, axis: int, positions: NDArray[np.float64], span: tuple[int, int]
@@ -130,11 +136,13 @@ class Frame:
 
 
 def _enlarge(samples: Float, stride: int) -> Float:
-    """Bilinear enlargement of block centres; next to NaN the nearest sample, so the mask's edge keeps its place."""
+    """Enlarge block centres bilinearly; NaN takes no part, and keeps its own blocks, so the mask's edge stays put."""
     positions = (np.arange(TILE) + 0.5) / stride - 0.5
-    smooth = interpolate(samples, positions, positions)
-    if not np.isnan(samples).any():
-        return smooth
-    nearest = [np.minimum(np.arange(TILE) // stride, n - 1) for n in samples.shape]
-    blocks = samples[np.ix_(*nearest)]
-    return np.where(np.isnan(smooth) | np.isnan(blocks), blocks, smooth)
+    missing = np.isnan(samples)
+    if not missing.any():
+        return interpolate(samples, positions, positions)
+    values = interpolate(np.where(missing, np.float32(0), samples), positions, positions)
+    share = interpolate((~missing).astype(np.float32), positions, positions)
+    blocks = [np.minimum(np.arange(TILE) // stride, n - 1) for n in samples.shape]
+    share[missing[np.ix_(*blocks)]] = np.nan
+    return values / share

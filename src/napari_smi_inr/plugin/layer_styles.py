@@ -51,7 +51,7 @@ def add_parameter_layers(
     *,
     visible: str | None = None,
     interpolation: Interpolation = "nearest",
-    suffix: str = "",
+    suffix: str = " · voxels",
 ) -> ParameterLayers:
     """Add one layer per voxel map, in place in scanner millimetres, with the parameter's own look.
 
@@ -69,7 +69,7 @@ def add_parameter_layers(
     interpolation
         Between voxels, ``"nearest"`` or ``"linear"``.
     suffix
-        Added to layer names.
+        Added to layer names, to tell them from those of the zoom layer.
 
     Returns
     -------

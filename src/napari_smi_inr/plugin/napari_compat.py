@@ -28,7 +28,7 @@ def overlays(viewer: Any) -> Any:
 
 def text_overlay(position: str) -> TextOverlay:
     """Make an invisible text for a place on the canvas, e.g. ``"top_center"``."""
-    return TextOverlay(position=position, font_size=14, box=False, color="white", visible=False)
+    return TextOverlay(position=position, font_size=14, visible=False)
 
 
 def show_scale_bar(viewer: Any) -> None:
@@ -39,6 +39,14 @@ def show_scale_bar(viewer: Any) -> None:
 def show_colorbar(layer: Any) -> None:
     """Show a colour bar on the canvas while the layer is visible."""
     layer.colorbar.visible = True
+
+
+def show_name(layer: Any) -> None:
+    """Show the layer's name on the canvas while the layer is visible: the caption of its colour bar."""
+    if hasattr(layer, "name_overlay"):
+        layer.name_overlay.position = "top_left"
+        layer.name_overlay.font_size = 10
+        layer.name_overlay.visible = True
 
 
 def main_window(viewer: Any) -> Any:

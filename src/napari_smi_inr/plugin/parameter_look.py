@@ -7,7 +7,7 @@ from typing import Any
 
 from ..parameters import PARAMETERS
 from ..sampling.coordinates import NAPARI_AXES
-from .napari_compat import show_colorbar
+from .napari_compat import show_colorbar, show_name
 
 PROVISIONAL_LIMITS = (0.0, 1.0)
 """Stand in for limits that come from the data, until there is data."""
@@ -41,7 +41,8 @@ class Look:
         if known is None:
             return cls(symbol, "viridis", None, None)
         unit = f" [{known.unit}]" if known.unit and known.unit != "signal" else ""
-        return cls(f"{symbol} · {known.name}{unit}", known.colormap, known.display, known.bounds)
+        meaning = known.name.split(" (")[0]
+        return cls(f"{symbol} · {meaning}{unit}", known.colormap, known.display, known.bounds)
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments for ``viewer.add_image``."""
@@ -59,3 +60,4 @@ class Look:
             low, high = layer.contrast_limits
             layer.contrast_limits_range = (min(low, self.bounds[0]), max(high, self.bounds[1]))
         show_colorbar(layer)
+        show_name(layer)

@@ -88,7 +88,7 @@ class Resident:
     def fill(self, indices: NDArray[np.int_], values: NDArray[np.float32]) -> None:
         """Store (n, C) values of (n, 3) samples."""
         where = tuple(indices.T)
-        self.values[:, *where] = values.T
+        self.values[:, *where] = np.nan_to_num(values.T)  # interpolation needs numbers everywhere
         self._missing[where] = False
         self.progress += 1
 
@@ -112,8 +112,13 @@ class Resident:
         return ResidentPlane(between(self.values[channel]), between(fraction))
 
     def volume(self, channel: int) -> NDArray[np.float32]:
-        """(Z, Y, X) values of one parameter, NaN outside the mask and where not yet known."""
-        volume: NDArray[np.float32] = np.where(self._shown(), self.values[channel], np.float32(np.nan))
+        """(Z, Y, X) values of one parameter, NaN outside the mask and where not yet known.
+
+        One sample around the mask is kept, because the graphics card interpolates between samples and would let every
+        NaN eat its neighbours too.
+        """
+        kept = maximum_filter(self._shown(), size=3) & ~self._missing
+        volume: NDArray[np.float32] = np.where(kept, self.values[channel], np.float32(np.nan))
         return volume
 
     def limits(self, channel: int) -> tuple[float, float] | None:

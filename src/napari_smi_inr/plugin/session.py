@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ from .view_state import ViewState
 from .virtual_level import VirtualLevel
 from .worker import Source, TileWorker
 from .zoom_image import ZoomImage
+
+STILL_SECONDS = 0.06
+"""A view that has not changed for this long is taken to be at rest."""
+
+MOVING_SECONDS = 0.25
+"""Shortest time between two refreshes of a view in motion."""
 
 _sessions: dict[tuple[int, int], ZoomSession] = {}
 
@@ -57,6 +64,7 @@ class ZoomSession:
         self._slider = SliderSteps(viewer, self._source.pyramid)
         self._automatic: dict[int, tuple[float, float]] = {}  # limits set from the data, by id of the layer
         self._thumbnails_done = False
+        self._drawn = 0.0
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         canvas_orientation.attach(viewer)
@@ -70,6 +78,13 @@ class ZoomSession:
     def layers(self) -> list[Any]:
         """Layers of the viewer that show this field, duplicates made by the user included."""
         return [layer for layer in unwrapped(self._viewer).layers if self._image(layer) is not None]
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything in view is evaluated and drawn."""
+        ndisplay = self._state().ndisplay
+        images = [(layer, self._image(layer)) for layer in self.layers]
+        return self.worker.idle and not any(i.outdated(ndisplay) for layer, i in images if i and layer.visible)
 
     def add(self, parameter: str, **options: Any) -> Any:
         """Add a layer for one parameter; ``options`` go to ``viewer.add_image``."""
@@ -154,7 +169,12 @@ class ZoomSession:
             self._viewer.dims.point = point  # twice, as in slider.set_exactly
 
     def _refresh(self) -> None:
-        """Draw what has become known since the last time."""
+        """Draw what has become known since the last time; rarely while the view moves, as napari then draws anyway."""
+        now = time.monotonic()
+        if now - self.worker.moved < STILL_SECONDS and now - self._drawn < MOVING_SECONDS:
+            self._bridge.news()
+            return
+        self._drawn = now
         ndisplay = self._state().ndisplay
         complete = self._source.resident.complete
         thumbnail = complete and not self._thumbnails_done

@@ -61,7 +61,7 @@ class TileWorker:
         self._queues: dict[Hashable, deque[Tile]] = {}
         self._views: dict[Hashable, PlaneView | None] = {}
         self._wanted: frozenset[Tile] = frozenset()
-        self._moved = 0.0  # when a view last changed
+        self.moved = 0.0  # when a view last changed, on the monotonic clock
         self._running = True
         self._busy = False
         self.tally = Tally()
@@ -81,7 +81,7 @@ class TileWorker:
         queue = deque(sorted(tiles, key=lambda tile: STRIDES.index(tile.stride)))
         with self._condition:
             if self._views.get(client) != view:
-                self._moved = time.monotonic()
+                self.moved = time.monotonic()
             self._views[client] = view
             self._queues[client] = queue
             self._wanted = frozenset(tile for tiles in self._queues.values() for tile in tiles)
@@ -151,7 +151,7 @@ class TileWorker:
             return (lambda: self._fill_resident(source, axis, plane, near=False)), None
         if tile is None:
             return None, None
-        early = self._moved + SETTLE_SECONDS - time.monotonic()
+        early = self.moved + SETTLE_SECONDS - time.monotonic()
         return (None, early) if early > 0 else ((lambda: self._fill_tile(source, tile)), None)
 
     def _most_wanted(self, source: Source) -> Tile | None:

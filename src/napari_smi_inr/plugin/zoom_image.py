@@ -60,6 +60,11 @@ class ZoomImage:
         """Column of the parameter in the field."""
         return self._channel
 
+    @property
+    def drawn(self) -> Frame | None:
+        """The image last composed."""
+        return self._frame
+
     def belongs_to(self, worker: TileWorker) -> bool:
         """Whether this worker makes its pixels."""
         return self._worker is worker
@@ -71,8 +76,8 @@ class ZoomImage:
         point = self._position(axis)
         if point is None or not pyramid.low[axis] <= point <= pyramid.high[axis]:
             return centre
-        reach = 0.5001 * pyramid.step(level)[axis] + 1e-9
-        return point if abs(point - centre) <= reach else centre
+        # napari scales sample numbers between levels without the half-sample shift: it may be one sample off
+        return point if abs(point - centre) <= 1.001 * pyramid.step(level)[axis] else centre
 
     def read(self, view: PlaneView) -> Float:
         """Compose the image of a view from what is known, and put what is missing on the worker's list."""

@@ -1,0 +1,177 @@
+"""A field with known values, a viewer in a real window, and hands to use it with."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QScrollBar, QWidget
+
+SHAPE = (28, 28, 8)
+
+
+def straight_affine() -> np.ndarray:
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = (-40.0, -41.0, -10.0)
+    return affine
+
+
+@dataclass
+class AnalyticField:
+    """Smooth functions of position; remembers who asked, and takes a given time per point."""
+
+    affine: np.ndarray = field(default_factory=straight_affine)
+    mask: np.ndarray = field(default_factory=lambda: np.ones(SHAPE, bool))
+    microseconds: float = 0.0
+    parameters: tuple[str, ...] = ("f", "Di", "S0")
+    threads: set[str] = field(default_factory=set)
+    points: int = 0
+    largest: int = 0
+
+    def sample(self, points_mm):
+        self.threads.add(threading.current_thread().name)
+        self.points += len(points_mm)
+        self.largest = max(self.largest, len(points_mm))
+        if self.microseconds:
+            time.sleep(len(points_mm) * self.microseconds * 1e-6)
+        return self.truth(points_mm)
+
+    def truth(self, points_mm):
+        x, y, z = np.asarray(points_mm, float).T
+        f = 0.5 + 0.4 * np.sin(x / 4) * np.cos(y / 5 + z / 7)
+        return np.stack([f, 2 + 0.8 * np.cos(x / 6 + y / 9), 100 + 20 * np.sin(x / 10)], axis=1).astype(np.float32)
+
+
+class Hands:
+    """Real events on the canvas and widgets of the one open window."""
+
+    def __init__(self) -> None:
+        (self.window,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow) and w.isVisible()]
+        (self.canvas,) = [
+            w for w in self.window.findChildren(QWidget) if type(w).__name__ == "CanvasBackendDesktop" and w.isVisible()
+        ]
+
+    @property
+    def centre(self) -> QPointF:
+        return QPointF(self.canvas.width() / 2, self.canvas.height() / 2)
+
+    def wheel(self, notches: float, at: QPointF | None = None) -> None:
+        at = at or self.centre
+        where = QPointF(self.canvas.mapToGlobal(at.toPoint()))
+        none = Qt.MouseButton.NoButton
+        turn = QPoint(0, round(120 * notches))
+        phase = Qt.ScrollPhase.NoScrollPhase
+        event = QWheelEvent(at, where, QPoint(), turn, none, Qt.KeyboardModifier.NoModifier, phase, False)
+        QApplication.sendEvent(self.canvas, event)
+
+    def drag(self, dx: float, dy: float, steps: int = 4, pause=lambda: None) -> None:
+        start = self.centre
+        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        self._mouse(QMouseEvent.Type.MouseButtonPress, start, left, left)
+        for i in range(1, steps + 1):
+            self._mouse(QMouseEvent.Type.MouseMove, start + QPointF(dx, dy) * (i / steps), none, left)
+            pause()
+        self._mouse(QMouseEvent.Type.MouseButtonRelease, start + QPointF(dx, dy), left, none)
+
+    def _mouse(self, kind, at, button, buttons) -> None:
+        where = QPointF(self.canvas.mapToGlobal(at.toPoint()))
+        QApplication.sendEvent(
+            self.canvas, QMouseEvent(kind, at, where, button, buttons, Qt.KeyboardModifier.NoModifier)
+        )
+
+    @property
+    def slider(self) -> QScrollBar:
+        """The one slider on show: that of the sliced axis."""
+        bars = [b for b in self.window.findChildren(QScrollBar) if type(b).__name__ == "_ModifiedScrollBar"]
+        (bar,) = [b for b in bars if b.isVisible()]
+        return bar
+
+    def button(self, mode: str) -> QPushButton:
+        (button,) = [b for b in self.window.findChildren(QPushButton) if b.property("mode") == mode]
+        return button
+
+
+class Heartbeat:
+    """Gaps between the beats of a 2 ms timer: how long the window did not respond."""
+
+    def __init__(self) -> None:
+        self._beats: list[float] = []
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(2)
+        self._timer.timeout.connect(lambda: self._beats.append(time.perf_counter()))
+
+    def __enter__(self):
+        self._beats = [time.perf_counter()]
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_):
+        self._timer.stop()
+        self._beats.append(time.perf_counter())
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Milliseconds."""
+        return np.diff(self._beats) * 1e3
+
+
+@pytest.fixture
+def make_field():
+    return AnalyticField
+
+
+@pytest.fixture
+def make_hands(qapp):
+    return Hands
+
+
+@pytest.fixture
+def make_heartbeat(qapp):
+    return Heartbeat
+
+
+@pytest.fixture
+def pump(qtbot):
+    """Let the window live for some milliseconds."""
+    return qtbot.wait
+
+
+@pytest.fixture
+def settle(qtbot):
+    """Wait until everything in view is evaluated and drawn."""
+    from napari_smi_inr.plugin.session import session_of
+
+    def wait(layer, timeout=20_000):
+        qtbot.wait(40)  # a gesture may still be waiting for its paint event
+        qtbot.waitUntil(lambda: session_of(layer).settled, timeout=timeout)
+        qtbot.wait(100)
+        qtbot.waitUntil(lambda: session_of(layer).settled, timeout=timeout)
+
+    return wait
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def slicing(request):
+    """Both ways napari may slice; the choice is a global user setting."""
+    return request.param
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy, qtbot):
+    """Open a viewer as plugins see it, in a real window; gives the viewer and the hands."""
+    from napari.settings import get_settings
+
+    def open_window(slicing=False, size=(860, 560)):
+        viewer = make_napari_viewer_proxy(show=True)
+        get_settings().experimental.async_ = slicing
+        viewer.window.resize(*size)
+        qtbot.wait(100)
+        return viewer, Hands()
+
+    return open_window
