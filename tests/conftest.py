@@ -1,6 +1,7 @@
 """What many tests share: one small scan and one quick fit of it, made once a session."""
 
 import os
+import sys
 
 import pytest
 
@@ -10,6 +11,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import napari_smi_inr as smi
 from napari_smi_inr.io.export import save_scan
 from scan_files import ScanFiles, small_dataset
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse to run without a display: tests of the window are never skipped, and Qt would end the whole run."""
+    in_a_window = [item for item in items if "plugin" in item.path.parts]
+    if in_a_window and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise pytest.UsageError(f"{len(in_a_window)} tests need a display: log in to one, or install Xvfb.")
 
 
 @pytest.fixture(scope="session")
