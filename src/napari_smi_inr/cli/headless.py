@@ -18,12 +18,22 @@ LMAX = 4
 """Order of the phantom's FODs and of the fit."""
 
 _NAME = "phantom"
-_PLANE = 2  # through callosum, capsules and putamen
-_DETAIL = (15.0, 45.0, 42.0, 72.0)  # mm in that plane: where callosum, capsule and putamen meet
+_DETAIL = (15.0, 45.0, 42.0, 72.0)  # mm in the plane of the figure: where callosum, capsule and putamen meet
 
 
-def run_headless(folder: Path) -> None:
+def run_headless(
+    folder: Path, shape: tuple[int, int, int] = (28, 28, 8), voxel_size: float = 3.0, epochs: int | None = None
+) -> None:
     """Do what the demo does in napari, and leave the results in a folder.
+
+    Parameters
+    ----------
+    folder
+        Made if missing.
+    shape, voxel_size
+        Of the simulated scan, together 84 x 84 x 24 mm.
+    epochs
+        Of the fit, if not as many as usual.
 
     Raises
     ------
@@ -39,16 +49,17 @@ def run_headless(folder: Path) -> None:
     require_matplotlib()  # and the folder: before the work, not after it
     target = output_folder(folder)
     typer.echo("Simulating a b-tensor scan of a brain-like phantom ...")
-    scan = api.simulate(lmax=LMAX)
+    scan = api.simulate(shape, voxel_size, lmax=LMAX)
     typer.echo("\n" + scan_report(scan, _NAME, LMAX) + "\n")
-    field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=LMAX))
+    field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=LMAX, epochs=epochs))
     paths = [*write_results(field, target, _NAME), _draw(field, scan, target / "zoom.png")]
-    typer.echo(f"\n{quality_report(field)}\n\n{written(paths)}\n\nLook at {paths[-1]} first.")
+    typer.echo(f"\n{quality_report(field)}\n\n{written(paths)}\n\nAll in {target}. Look at {paths[-1]} first.")
     tell_if_interrupted(finished)
 
 
 def _draw(field: FittedField, scan: SimulatedDataset, path: Path) -> Path:
     from ..figures import compare_interpolation, draw_comparison, save_figure
 
-    comparison = compare_interpolation(field, field.maps(), scan.truth, "p2", factor=8, plane=_PLANE)
+    plane = field.shape[2] // 4  # through callosum, capsules and putamen
+    comparison = compare_interpolation(field, field.maps(), scan.truth, "p2", factor=8, plane=plane)
     return save_figure(draw_comparison(comparison, _DETAIL), path)
