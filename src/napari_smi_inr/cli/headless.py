@@ -52,12 +52,13 @@ def run_headless(
     scan = api.simulate(shape, voxel_size, lmax=LMAX)
     typer.echo("\n" + scan_report(scan, _NAME, LMAX) + "\n")
     field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=LMAX, epochs=epochs))
-    paths = [*write_results(field, target, _NAME), _draw(field, scan, target / "zoom.png")]
+    paths = [*write_results(field, target, _NAME), draw(field, scan, target / "zoom.png")]
     typer.echo(f"\n{quality_report(field)}\n\n{written(paths)}\n\nAll in {target}. Look at {paths[-1]} first.")
     tell_if_interrupted(finished)
 
 
-def _draw(field: FittedField, scan: SimulatedDataset, path: Path) -> Path:
+def draw(field: FittedField, scan: SimulatedDataset, path: Path) -> Path:
+    """Draw the figure of a fit of the phantom."""
     from ..figures import compare_interpolation, draw_comparison, save_figure
 
     plane = field.shape[2] // 4  # through callosum, capsules and putamen

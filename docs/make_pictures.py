@@ -1,0 +1,95 @@
+"""Make the pictures of the documentation by using the plugin as a user would.
+
+Run on a display, or on a virtual one:
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_pictures.py
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+import napari_smi_inr as smi
+from napari_smi_inr.cli.headless import draw
+from napari_smi_inr.plugin.demo import start_demo
+
+IMAGES = Path(__file__).parent / "images"
+WINDOW = (1500, 900)
+LIMIT = 400_000  # bytes a picture
+
+
+def main() -> None:
+    """Make every picture and say how large it is."""
+    IMAGES.mkdir(exist_ok=True)
+    pictures_of_the_window()
+    figure()
+    for path in sorted(IMAGES.glob("*.png")):
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def pictures_of_the_window() -> None:
+    """The demo: while it fits, where it ends, and the same place in voxels."""
+    viewer = napari.Viewer(title="napari-smi-inr", show=False)
+    viewer.window.resize(*WINDOW)
+    viewer.show()
+    widget = start_demo(viewer)
+    wait(lambda: widget.session.status.busy and widget.session.status.fraction > 0.75, 120)
+    wait_for(0.5)
+    save(viewer.screenshot(canvas_only=False, flash=False), "fitting.png")
+    wait(lambda: not widget.session.status.busy, 180)
+    wait_for(9)  # the camera's way into the map, and the zoom layer's last tiles
+    save(viewer.screenshot(canvas_only=False, flash=False), "zoom.png")
+    save_pair(viewer)
+    viewer.close()
+
+
+def save_pair(viewer: napari.Viewer) -> None:
+    """The canvas with the zoom layer, and with the voxels it came from."""
+    fine = viewer.screenshot(canvas_only=True, flash=False)
+    zoom = viewer.layers.selection.active
+    coarse = viewer.layers[f"{zoom.name} · voxels"]
+    zoom.visible, coarse.visible = False, True
+    wait_for(1)
+    save(np.hstack([viewer.screenshot(canvas_only=True, flash=False), fine]), "voxels_and_zoom.png", width=1500)
+
+
+def figure() -> None:
+    """The figure the demo leaves where there is no display."""
+    scan = smi.simulate(lmax=4)
+    draw(smi.fit(scan, lmax=4), scan, IMAGES / "comparison.png")
+
+
+def save(pixels: np.ndarray, name: str, width: int = WINDOW[0]) -> None:
+    """Write a picture, at most so wide, as small as it can be without loss."""
+    image = Image.fromarray(pixels).convert("RGB")
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    image.save(IMAGES / name, optimize=True)
+
+
+def wait(done: Callable[[], bool], seconds: float) -> None:
+    """Let the window live until something is so."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            sys.exit("The demo took too long.")
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def wait_for(seconds: float) -> None:
+    """Let the window live for a while."""
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() >= end, seconds + 60)
+
+
+if __name__ == "__main__":
+    main()
