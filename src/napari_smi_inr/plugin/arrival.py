@@ -45,12 +45,18 @@ class _Awaited:
 
     def __init__(self, viewer: Any, action: Action) -> None:
         self._viewer, self._action = viewer, action
+        self._acting = False
         self._connected = self._on_inserted
         viewer.layers.events.inserted.connect(self._connected)
         _waiting.add(self)
 
     def _on_inserted(self, event: Any) -> None:
-        if self._action(self._viewer, event.value):
+        if self._acting:  # a layer that the action itself adds
+            return
+        self._acting = True
+        done = self._action(self._viewer, event.value)
+        self._acting = False
+        if done:
             self._viewer.layers.events.inserted.disconnect(self._connected)
             _waiting.discard(self)
 

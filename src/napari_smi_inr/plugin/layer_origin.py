@@ -35,11 +35,20 @@ class ScanOrigin:
     dataset: DiffusionDataset | None = None
 
 
-@dataclass(frozen=True)
-class MaskOrigin:
-    """A 3-D NIfTI of zeros and ones."""
+@dataclass(frozen=True, eq=False)
+class VolumeOrigin:
+    """A 3-D NIfTI, which may serve as a mask.
+
+    Attributes
+    ----------
+    path
+        The file.
+    binary
+        Whether it holds only zeros and ones, as a mask does.
+    """
 
     path: Path
+    binary: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +59,7 @@ class MapOrigin:
     symbol: str
 
 
-Origin = ScanOrigin | MaskOrigin | MapOrigin
+Origin = ScanOrigin | VolumeOrigin | MapOrigin
 
 
 def origin_of(layer: Any) -> Origin | None:

@@ -16,7 +16,7 @@ from ..io.files import readable_file
 from ..io.gradients import BVAL_SUFFIXES, find_sidecar, read_gradients
 from ..io.nifti import grid_of, open_image, read_map, read_volumes
 from .arrival import stand_upright
-from .layer_origin import KEY, MaskOrigin, Origin, ScanOrigin
+from .layer_origin import KEY, ScanOrigin, VolumeOrigin
 from .world_volumes import place_in_world
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -122,13 +122,12 @@ def _acquisition(file: Path, n_volumes: int, affine: NDArray[np.float64]) -> Acq
 
 
 def _volume_layer(file: Path, values: NDArray[np.float32], affine: NDArray[np.float64]) -> LayerData:
-    is_mask = bool(np.isin(values, (0, 1)).all())
-    data, options = place_in_world(values, affine, order=0 if is_mask else 1)
-    options["name"] = _name(file)
-    if is_mask:
-        origin: Origin = MaskOrigin(file)
-        stand_upright(origin)
-        return np.asarray(data, np.uint8), options | {"opacity": _MASK_OPACITY, "metadata": {KEY: origin}}, "labels"
+    origin = VolumeOrigin(file, bool(np.isin(values, (0, 1)).all()))
+    data, options = place_in_world(values, affine, order=0 if origin.binary else 1)
+    options |= {"name": _name(file), "metadata": {KEY: origin}}
+    stand_upright(origin)
+    if origin.binary:
+        return np.asarray(data, np.uint8), options | {"opacity": _MASK_OPACITY}, "labels"
     return data, options | {"contrast_limits": _limits(values)}, "image"
 
 

@@ -11,7 +11,7 @@ from magicgui.widgets import ComboBox, FileEdit, LineEdit
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from ..layer_origin import MaskOrigin, ScanOrigin, origin_of
+from ..layer_origin import ScanOrigin, VolumeOrigin, origin_of
 from ..napari_compat import unwrapped
 from ..scan_request import ScanRequest, parse_noise
 from .acquisition_table import AcquisitionTable
@@ -52,7 +52,7 @@ class DataSection(QWidget):
         self.mask_choice = named(
             ComboBox(label="Mask", choices=self._masks, nullable=False),
             "Mask",
-            "Voxels to fit: a 3-D NIfTI of zeros and ones on the scan's grid. Automatic: all that is not background.",
+            "Voxels to fit: a 3-D NIfTI on the scan's grid, above zero inside. Automatic: all that is not background.",
         )
         self.sidecars = {key: _file_choice(name, tip) for key, (name, tip) in _SIDECARS.items()}
         self.noise = named(
@@ -84,7 +84,7 @@ class DataSection(QWidget):
         assert origin.path is not None
         mask = self._origin(self.mask_choice.value)
         files = {key: _path(widget.value) for key, widget in self.sidecars.items()}
-        mask_path = mask.path if isinstance(mask, MaskOrigin) else None
+        mask_path = mask.path if isinstance(mask, VolumeOrigin) else None
         return ScanRequest(origin.path, mask_path, **files, noise=parse_noise(self.noise.value))
 
     def close_section(self) -> None:
@@ -127,7 +127,7 @@ class DataSection(QWidget):
         return [(layer.name, layer.unique_id) for layer in self._layers(ScanOrigin)]
 
     def _masks(self, _: Any) -> list[tuple[str, Any]]:
-        return [("Automatic", ""), *((layer.name, layer.unique_id) for layer in self._layers(MaskOrigin))]
+        return [("Automatic", ""), *((layer.name, layer.unique_id) for layer in self._layers(VolumeOrigin))]
 
     def _origin(self, unique_id: Any) -> Any:
         layers = unwrapped(self._viewer).layers
@@ -139,7 +139,7 @@ class DataSection(QWidget):
         origin = origin_of(event.value)
         if isinstance(origin, ScanOrigin):
             self.scan.value = event.value.unique_id
-        elif isinstance(origin, MaskOrigin):
+        elif isinstance(origin, VolumeOrigin) and origin.binary:
             self.mask_choice.value = event.value.unique_id
 
     def _on_removed(self) -> None:
