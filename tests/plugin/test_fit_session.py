@@ -1,0 +1,160 @@
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import napari_smi_inr as smi
+from napari_smi_inr.errors import InputError
+from napari_smi_inr.plugin.fit_job import FitJob
+from napari_smi_inr.plugin.fit_session import Curves, FitSession, State, quality_text
+
+CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=20, detail=8.0, batch_size=64, device="cpu")
+LONG = CONFIG.model_copy(update={"epochs": 50_000})
+
+
+def drain(generator):
+    """All that a generator yields, and what it returns."""
+    yielded = []
+    while True:
+        try:
+            yielded.append(next(generator))
+        except StopIteration as end:
+            return yielded, end.value
+
+
+def drive(session, dataset, config=CONFIG, then=lambda session, update: None):
+    """Run a fit to its end on this thread, as the controller does over two."""
+    run = session.begin(dataset, config).run()
+    while True:
+        try:
+            update = next(run)
+        except StopIteration as end:
+            session.finish(end.value)
+            return end.value
+        session.take(update)
+        then(session, update)
+
+
+def test_the_numbers_are_those_of_the_python_call(tiny_dataset):
+    outcome = drive(FitSession(), tiny_dataset)
+    direct = smi.fit(tiny_dataset, lmax=2, epochs=20, detail=8.0, batch_size=64, device="cpu")
+    for symbol, values in direct.maps().items():
+        np.testing.assert_array_equal(outcome.field.maps()[symbol], values)
+
+
+def test_events_tell_the_whole_story(tiny_dataset):
+    session, states, maps, ends, fractions = FitSession(), [], [], [], []
+    session.status_changed.connect(lambda status: (states.append(status.state), fractions.append(status.fraction)))
+    session.maps_ready.connect(lambda dataset, new: maps.append((dataset, new)))
+    session.ended.connect(ends.append)
+    outcome = drive(session, tiny_dataset)
+    assert set(states) == {State.RUNNING, State.IDLE}
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert maps[0][0] is tiny_dataset
+    assert set(maps[0][1]) == {"Di", "De", "Dp", "f", "S0", "p2"}
+    assert ends == [outcome]
+    assert not session.status.busy
+
+
+def test_a_second_fit_waits_its_turn(tiny_dataset):
+    session = FitSession()
+    session.begin(tiny_dataset, CONFIG)
+    with pytest.raises(InputError, match="already running"):
+        session.begin(tiny_dataset, CONFIG)
+
+
+def test_stopping_keeps_the_best_so_far(tiny_dataset):
+    session = FitSession()
+    outcome = drive(session, tiny_dataset, LONG, lambda session, update: update.step.epoch > 3 and session.stop())
+    assert outcome.stopped
+    assert outcome.field.training["epochs"] < 200
+    assert np.isfinite(outcome.field.maps()["f"][tiny_dataset.mask]).all()
+    assert "best so far" in session.status.text
+
+
+def test_stopping_before_the_first_step_leaves_nothing(tiny_dataset):
+    job = FitJob(tiny_dataset, LONG, lambda *_: iter(()))
+    job.stop()
+    _, outcome = drain(job.run())
+    assert (outcome.field, outcome.error, outcome.stopped) == (None, None, True)
+
+
+def test_a_paused_fit_does_nothing_until_it_goes_on(tiny_dataset):
+    job = FitJob(tiny_dataset, LONG)
+    run = job.run()
+    before = next(run)
+    job.pause()
+    assert [next(run) for _ in range(4)] == [None] * 4
+    job.resume()
+    after = next(run)
+    assert 0 < after.step.iteration - before.step.iteration <= 200
+    job.stop()
+    assert drain(run)[1].stopped
+
+
+def test_a_paused_fit_can_be_stopped(tiny_dataset):
+    job = FitJob(tiny_dataset, LONG)
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(drain(job.run())[1]))
+    job.pause()
+    thread.start()
+    time.sleep(0.3)
+    job.stop()
+    thread.join(10)
+    assert outcomes[0].field is not None
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), InputError("noise", "is not there.", "Give it.")])
+def test_an_error_ends_the_fit_but_not_what_was_found(tiny_dataset, error):
+    def breaking(dataset, config):
+        for i, step in enumerate(smi.fit_steps(dataset, config)):
+            if i == 3:
+                raise error
+            yield step
+
+    session = FitSession(breaking)
+    outcome = drive(session, tiny_dataset, LONG)
+    assert outcome.error is error
+    assert outcome.field is not None
+    assert session.status.text.startswith("Failed")
+    assert not session.status.busy
+
+
+def test_an_error_at_the_very_start_is_told_too(tiny_dataset):
+    outcome = drive(FitSession(), tiny_dataset, CONFIG.model_copy(update={"device": "warp:9"}))
+    assert isinstance(outcome.error, InputError)
+    assert outcome.field is None
+
+
+def test_maps_take_a_small_share_of_the_time(tiny_dataset):
+    updates, _ = drain(FitJob(tiny_dataset, CONFIG.model_copy(update={"epochs": 300})).run())
+    with_maps = [update for update in updates if update and update.maps]
+    seconds = updates[-1].step.elapsed
+    assert 1 <= len(with_maps) <= 1 + seconds / 0.5
+
+
+def test_curves_break_where_a_phase_ends(tiny_dataset):
+    curves = Curves()
+    config = CONFIG.model_copy(update={"detail": "auto", "epochs": 30})
+    for step in smi.fit_steps(tiny_dataset, config):
+        curves.add(step)
+    breaks = np.isnan(curves.data)
+    assert breaks.sum() == len(curves.seams) >= 1
+    assert curves.epochs == sorted(curves.epochs)
+    assert len(curves.epochs) == len(curves.data) == len(curves.held_out) == len(curves.nonnegativity)
+    assert np.isfinite(np.array(curves.held_out)[~breaks]).all()
+
+
+def test_the_quality_is_put_in_words(tiny_field):
+    text = quality_text(tiny_field)
+    assert "never trained on" in text
+    assert f"{tiny_field.quality['held_out_rmse']:.3g}" in text
+
+
+def test_the_quality_says_when_nothing_was_held_out(tiny_dataset):
+    field = smi.fit(tiny_dataset, lmax=0, epochs=1, detail=8.0, held_out=0.0, device="cpu")
+    assert not math.isfinite(field.quality["held_out_rmse"])
+    assert "No volumes were held out" in quality_text(field)
