@@ -15,14 +15,15 @@ from pathlib import Path
 import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_smi_inr as smi
 from napari_smi_inr.cli.headless import draw
 from napari_smi_inr.plugin.demo import start_demo
 
 IMAGES = Path(__file__).parent / "images"
-WINDOW = (1500, 900)
+WINDOW = (1600, 950)
 LIMIT = 400_000  # bytes a picture
 
 
@@ -36,11 +37,11 @@ def main() -> None:
 
 
 def pictures_of_the_window() -> None:
-    """The demo: while it fits, where it ends, and the same place in voxels."""
-    viewer = napari.Viewer(title="napari-smi-inr", show=False)
-    viewer.window.resize(*WINDOW)
-    viewer.show()
+    """The demo: while it fits, where it ends, the same place in voxels, and the form."""
+    viewer = napari.Viewer(title="napari-smi-inr")
     widget = start_demo(viewer)
+    wait_for(1)
+    viewer.window.resize(*WINDOW)
     wait(lambda: widget.session.status.busy and widget.session.status.fraction > 0.75, 120)
     wait_for(0.5)
     save(viewer.screenshot(canvas_only=False, flash=False), "fitting.png")
@@ -48,6 +49,10 @@ def pictures_of_the_window() -> None:
     wait_for(9)  # the camera's way into the map, and the zoom layer's last tiles
     save(viewer.screenshot(canvas_only=False, flash=False), "zoom.png")
     save_pair(viewer)
+    for section in widget.questions:
+        section.unfold(True)
+    wait_for(1)
+    save(pixels_of(widget), "data.png")
     viewer.close()
 
 
@@ -65,6 +70,13 @@ def figure() -> None:
     """The figure the demo leaves where there is no display."""
     scan = smi.simulate(lmax=4)
     draw(smi.fit(scan, lmax=4), scan, IMAGES / "comparison.png")
+
+
+def pixels_of(widget: QWidget) -> np.ndarray:
+    """(height, width, 3) what a widget shows."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    flat = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
+    return flat.reshape(image.height(), image.width(), 4)[..., :3]
 
 
 def save(pixels: np.ndarray, name: str, width: int = WINDOW[0]) -> None:

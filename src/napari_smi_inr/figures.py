@@ -177,7 +177,7 @@ def draw_comparison(comparison: Comparison, detail: Box | None = None) -> Figure
     ratios = [(b[3] - b[2]) / (b[1] - b[0]) for b in boxes]
     n, side = len(comparison.panels), 2.35
     height = side * sum(ratios) + 0.9
-    figure = Figure(figsize=(side * n + 0.9, height), facecolor="white", dpi=200)
+    figure = Figure(figsize=(side * n + 0.9, height), facecolor="white", dpi=160)
     grid = figure.add_gridspec(
         len(boxes), n + 1, width_ratios=[1.0] * n + [0.05], height_ratios=ratios, wspace=0.04, hspace=0.05,
         left=0.01, right=0.935, bottom=0.12 / height, top=1 - 0.62 / height,
