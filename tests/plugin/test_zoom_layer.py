@@ -92,7 +92,7 @@ def test_costs_no_more_than_it_shows(window, make_field, settle, pump):
     settle(layer)
     cost = field.points - before
     shape = layer.data[0].image.drawn.view.shape
-    assert 0 < cost <= 1.05 * np.prod(shape) * (1 + 1 / 4 + 1 / 64)
+    assert 0 < cost <= 1.05 * np.prod(shape)  # the coarser passes' points are the fine pass's own
     before = field.points
     hands.slider.setValue(hands.slider.value() - 2)  # seen before
     settle(layer)

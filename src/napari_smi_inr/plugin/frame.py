@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from .pyramid import Pyramid
 from .resident import ResidentPlane
-from .view_state import TILE, PlaneView, Tile
+from .view_state import TILE, PlaneView, Tile, first_sample
 
 Float = NDArray[np.float32]
 
@@ -136,8 +136,8 @@ class Frame:
 
 
 def _enlarge(samples: Float, stride: int) -> Float:
-    """Enlarge block centres bilinearly; NaN takes no part, and keeps its own blocks, so the mask's edge stays put."""
-    positions = (np.arange(TILE) + 0.5) / stride - 0.5
+    """Enlarge samples bilinearly; NaN takes no part, and keeps its own blocks, so the mask's edge stays put."""
+    positions = (np.arange(TILE) - first_sample(stride)) / stride
     missing = np.isnan(samples)
     if not missing.any():
         return interpolate(samples, positions, positions)

@@ -9,11 +9,16 @@ import numpy as np
 from ..sampling.request import SampleRequest
 from .pyramid import Pyramid
 
-TILE = 128
-"""Samples along each side of a tile."""
+TILE = 96
+"""Pixels along each side of a tile: few enough to waste little at the edge of the canvas, enough for large batches."""
 
 STRIDES = (8, 2, 1)
 """Passes over a tile, coarse to fine: one sample per this many pixels along each side."""
+
+
+def first_sample(stride: int) -> int:
+    """Pixel of a tile's first sample: near the middle of its block, and on the lattice of the next finer pass."""
+    return stride // 2 if stride > 2 else 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class Tile:
         return first, second
 
     def request(self, pyramid: Pyramid) -> SampleRequest:
-        """Points to sample: centres of blocks of ``stride`` pixels."""
+        """Points to sample: centres of every ``stride``-th pixel."""
         (r0, r1), (c0, c1) = self.span(pyramid)
         step = pyramid.step(self.level)
         vectors = np.zeros((4, 4))  # columns in napari's order: plane normal, row step, column step, origin
@@ -108,7 +113,7 @@ class Tile:
         in_plane = [axis for axis in range(3) if axis != self.axis]
         for column, (axis, start) in enumerate(zip(in_plane, (r0, c0), strict=True), start=1):
             vectors[axis, column] = step[axis] * self.stride
-            vectors[axis, 3] = pyramid.low[axis] + (start + self.stride / 2) * step[axis]
+            vectors[axis, 3] = pyramid.low[axis] + (start + first_sample(self.stride) + 0.5) * step[axis]
         affine = np.eye(4)
         affine[:3] = vectors[2::-1]  # (z, y, x) to RAS
         shape = (1, -(-(r1 - r0) // self.stride), -(-(c1 - c0) // self.stride))

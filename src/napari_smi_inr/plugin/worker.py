@@ -9,11 +9,12 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..sampling.sampler import Sampler
 from .pyramid import Pyramid
 from .resident import Resident
-from .tile_cache import TileCache
+from .tile_cache import TileCache, at_stride
 from .view_state import STRIDES, PlaneView, Tile
 
 THREAD_NAME = "smi-inr tiles"
@@ -173,10 +174,27 @@ class TileWorker:
             return not self._running or self._source is not source or tile not in self._wanted
 
         before = source.sampler.evaluated
-        values = source.sampler.sample(tile.request(source.pyramid), dropped)
+        values = _evaluate(source, tile, dropped)
         cost = source.sampler.evaluated - before
         self.tally.evaluated += cost
         if values is None:
             self.tally.abandoned += cost
         else:
-            source.cache.put(tile, np.ascontiguousarray(np.moveaxis(values[0], -1, 0)))
+            source.cache.put(tile, values)
+
+
+def _evaluate(source: Source, tile: Tile, dropped: Callable[[], bool]) -> NDArray[np.float32] | None:
+    """(C, h, w) samples of a tile; the fine pass takes over those of the pass before, which lie on its lattice."""
+    request = tile.request(source.pyramid)
+    points = request.points()
+    previous = source.cache.get(at_stride(tile, 2)) if tile.stride == 1 else None
+    values = np.empty((*request.shape[1:], source.sampler.n_channels), np.float32)
+    todo = np.ones(values.shape[:2], bool)
+    if previous is not None:
+        todo[::2, ::2] = False
+        values[::2, ::2] = np.moveaxis(previous, 0, -1)
+    fresh = source.sampler.at(points[todo.ravel()], dropped)
+    if fresh is None:
+        return None
+    values[todo] = fresh
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))

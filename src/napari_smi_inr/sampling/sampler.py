@@ -51,6 +51,19 @@ class Sampler:
         self._adapt(len(points_mm), time.perf_counter() - start)
         return values
 
+    def at(
+        self, points_mm: NDArray[np.floating], cancelled: Callable[[], bool] = lambda: False
+    ) -> NDArray[np.float32] | None:
+        """Values at (N, 3) points [mm] as (N, C), NaN outside the mask; ``None`` if cancelled between batches."""
+        values = np.full((len(points_mm), self.n_channels), np.nan, np.float32)
+        inside = np.flatnonzero(self.inside(points_mm))
+        for first in self._batch_starts(len(inside)):
+            if cancelled():
+                return None
+            batch = inside[first : first + self.batch_size]
+            values[batch] = self.evaluate(points_mm[batch])
+        return values
+
     def sample(
         self, request: SampleRequest, cancelled: Callable[[], bool] = lambda: False
     ) -> NDArray[np.float32] | None:
@@ -86,13 +99,9 @@ class Sampler:
         """
         for start in range(0, request.size, CHUNK):
             points = request.points(start, start + CHUNK)
-            values = np.full((len(points), self.n_channels), np.nan, np.float32)
-            inside = np.flatnonzero(self.inside(points))
-            for first in self._batch_starts(len(inside)):
-                if cancelled():
-                    return
-                batch = inside[first : first + self.batch_size]
-                values[batch] = self.evaluate(points[batch])
+            values = self.at(points, cancelled)
+            if values is None:
+                return
             yield slice(start, start + len(points)), values
 
     def _batch_starts(self, n: int) -> Iterator[int]:

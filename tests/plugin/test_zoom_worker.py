@@ -1,0 +1,122 @@
+"""The evaluating thread on its own: order of work, dropping, errors, end. No window."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from napari_smi_inr.plugin.pyramid import Pyramid
+from napari_smi_inr.plugin.resident import Resident
+from napari_smi_inr.plugin.tile_cache import TileCache, at_stride
+from napari_smi_inr.plugin.view_state import STRIDES, TILE, PlaneView, tiles_of
+from napari_smi_inr.plugin.worker import Source, TileWorker
+from napari_smi_inr.plugin.zoom_image import ZoomImage
+from napari_smi_inr.sampling.sampler import Sampler
+
+
+@pytest.fixture
+def start(make_field):
+    workers = []
+
+    def begin(**options):
+        field = make_field(**options)
+        pyramid = Pyramid.around(field.affine, field.mask.shape)
+        source = Source(Sampler(field), pyramid, Resident(pyramid, len(field.parameters)), TileCache())
+        errors = []
+        workers.append(TileWorker(source, lambda: None, errors.append))
+        return workers[-1], source, field, errors
+
+    yield begin
+    assert all(worker.stop() for worker in workers)
+
+
+def until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def view_at(plane, level=4):
+    return PlaneView(0, plane, level, (0, 256), (0, 256))
+
+
+def wanted(view):
+    return [at_stride(tile, stride) for tile in tiles_of(view) for stride in STRIDES]
+
+
+def test_coarse_comes_first_and_everything_in_the_end(start):
+    worker, source, field, _ = start()
+    view = view_at(1.0)
+    worker.want("layer", view, wanted(view))
+    until(lambda: source.cache.finest(tiles_of(view)[0]) is not None)
+    assert source.cache.finest(tiles_of(view)[0])[0].stride > 1  # the fine pass waits for the view to settle
+    until(lambda: worker.idle)
+    assert all(tile in source.cache for tile in tiles_of(view))
+    tile = tiles_of(view)[0]
+    points = tile.request(source.pyramid).points()
+    expected = np.where(source.sampler.inside(points), field.truth(points).T, np.nan)
+    np.testing.assert_array_equal(source.cache.get(tile).reshape(3, -1), expected)
+    assert source.resident.complete
+    assert worker.tally.abandoned == 0
+    in_view = [t.request(source.pyramid) for t in tiles_of(view)]
+    shown = sum(int(source.sampler.inside(r.points()).sum()) for r in in_view)
+    assert worker.tally.evaluated <= 1.02 * shown  # passes share their points: all but the coarsest cost nothing extra
+
+
+def test_a_view_left_behind_is_dropped_within_a_batch(start):
+    worker, source, field, _ = start(microseconds=10)
+    until(lambda: source.resident.complete)
+    first, second = view_at(1.0), view_at(2.0)
+    worker.want("layer", first, tiles_of(first))
+    until(lambda: field.points > 30_000)
+    worker.want("layer", second, tiles_of(second))
+    until(lambda: worker.idle)
+    assert all(tile in source.cache for tile in tiles_of(second))
+    left = [tile for tile in tiles_of(first) if tile not in source.cache]
+    assert left
+    assert worker.tally.abandoned <= TILE**2
+    assert field.largest * 10e-6 <= 0.030
+
+
+def test_nobody_looking_means_no_work(start):
+    worker, source, field, _ = start(microseconds=10)
+    until(lambda: source.resident.complete)
+    view = view_at(1.0)
+    worker.want("layer", view, tiles_of(view))
+    worker.forget("layer")
+    time.sleep(0.15)
+    before = field.points
+    time.sleep(0.1)
+    assert worker.idle
+    assert field.points == before
+
+
+def test_an_error_is_reported_once_and_ends_the_work(start):
+    worker, _, field, errors = start()
+    field.truth = lambda points: 1 / 0
+    until(lambda: bool(errors))
+    view = view_at(1.0)
+    worker.want("layer", view, tiles_of(view))
+    time.sleep(0.05)
+    assert len(errors) == 1
+    assert isinstance(errors[0], ZeroDivisionError)
+    assert worker.idle
+
+
+def test_images_never_wait_and_use_the_sliders_exact_plane(start):
+    worker, source, field, _ = start(microseconds=50)
+    image = ZoomImage(worker, lambda: source, 0, lambda axis: 1.234)
+    level = 4
+    index = round(float(source.pyramid.index(level, 0, 1.234)))
+    assert image.exact_plane(level, 0, index) == 1.234
+    assert image.exact_plane(level, 0, index + 9) == source.pyramid.centre(level, 0, index + 9)  # a script's own plane
+    before = time.perf_counter()
+    picture = image.read(view_at(1.234))
+    assert time.perf_counter() - before < 0.5  # evaluating it would take over three seconds
+    assert np.isnan(picture).all()
+    whole = image.read(PlaneView(0, 1.234, 0, (0, 1764), (0, 1764)))
+    assert whole.shape == (1764, 1764)
+    assert "MainThread" not in field.threads
