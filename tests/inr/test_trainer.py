@@ -17,8 +17,8 @@ EPOCHS = 5
 
 
 def trainer(dataset, epochs=EPOCHS, **settings):
-    config = FitConfig(**{"lmax": 2, "batch_size": 40, "width": 32, "features": 16, **settings})
-    return Trainer(Problem(dataset, config, torch.device("cpu")), config, 12.0, epochs)
+    config = FitConfig(**{"lmax": 2, "batch_size": 40, "width": 32, "features": 16, "epochs": epochs, **settings})
+    return Trainer(Problem(dataset, config, torch.device("cpu")), config, 12.0)
 
 
 def run(t):

@@ -14,6 +14,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "detail": "field-of-view",
         "epochs": 150,
         "held_out": 0.0,
+        "grow": False,
         "features": 5000,
         "width": 2048,
         "layers": 4,
@@ -32,7 +33,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class FitConfig(BaseModel):
-    """Everything that decides the outcome of a fit; make one with :meth:`from_preset`."""
+    """Everything that decides the outcome of a fit; make one with :meth:`from_preset`.
+
+    Where `grow` is set, the sizes are those for a small scan (:mod:`napari_smi_inr.inr.capacity`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +52,7 @@ class FitConfig(BaseModel):
     epochs: int = Field(120, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")
     nonnegativity: float = Field(5.0, ge=0, description="weight of the FOD non-negativity term")
+    grow: bool = Field(True, description="let features, width and batch size grow with the number of voxels")
     features: int = Field(128, ge=1, description="random frequencies, each giving a sine and a cosine")
     width: int = Field(128, ge=1, description="units of a hidden layer")
     layers: int = Field(3, ge=1, description="hidden layers")

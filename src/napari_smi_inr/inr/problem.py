@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..acquisition import Acquisition
+from ..acquisition import B0_THRESHOLD, Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from .config import FitConfig
@@ -19,7 +19,7 @@ _JUDGED = 4096
 """Voxels the held-out error is measured on, at most: its own noise is then below half a percent."""
 
 _SMALLEST_SHELL = 6
-"""A shell gives up volumes only if it has at least this many."""
+"""A shell gives up volumes only if it has at least this many; b = 0, which sets the scale, never does."""
 
 
 def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArray[np.bool_]:
@@ -44,7 +44,7 @@ def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArr
     rng = np.random.default_rng(seed)
     for shell in acquisition.shells():
         n = len(shell.volumes)
-        if n >= _SMALLEST_SHELL:
+        if n >= _SMALLEST_SHELL and shell.b > B0_THRESHOLD:
             held[rng.choice(shell.volumes, max(1, round(share * n)), replace=False)] = True
     return held
 

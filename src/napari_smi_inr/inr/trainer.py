@@ -35,11 +35,10 @@ class Trainer:
     problem
         The data.
     config
-        Network, optimiser and schedule.
+        Network, optimiser and schedule. Its epochs are the most there will be: a fit that begins to memorise
+        noise ends sooner.
     detail
         Finest detail of the field [mm].
-    epochs
-        Passes over the voxels, at most: a fit that begins to memorise noise ends sooner.
 
     Attributes
     ----------
@@ -47,15 +46,15 @@ class Trainer:
         Batches done.
     """
 
-    def __init__(self, problem: Problem, config: FitConfig, detail: float, epochs: int) -> None:
+    def __init__(self, problem: Problem, config: FitConfig, detail: float) -> None:
         device = problem.points.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = FieldModel(config, detail, problem.centre).to(device)
         self.problem, self.config, self.detail = problem, config, detail
         self.batches = batches_per_epoch(problem.n_voxels, config.batch_size)
-        self.schedule = Schedule(config.schedule, epochs, self.batches)
-        self.watch = Watch(epochs)
+        self.schedule = Schedule(config.schedule, config.epochs, self.batches)
+        self.watch = Watch(config.epochs)
         self.done = 0
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._features = self._encode_once()

@@ -10,27 +10,18 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from ..dataset import DiffusionDataset
+from .capacity import with_capacity
 from .config import FitConfig
+from .details import PROBE_VOXELS, candidate_details, middle_of, probe_config
 from .device import resolve_device
 from .field import FittedField
-from .model import published_detail
 from .problem import Losses, Problem
 from .trainer import Trainer, batches_per_epoch
 
 STEP_SECONDS = 0.1
 """Work done between two yields: short enough to stop, pause or draw at once."""
-
-DETAILS = (2.0, 4.0, 8.0)
-"""Details tried by ``detail="auto"``, in voxels."""
-
-DEFAULT_DETAIL = 4.0
-"""Detail, in voxels, where nothing is held out to choose by."""
-
-PROBE_SHARE = 0.2
-"""Length of one probe as a share of the fit's epochs."""
 
 Phase = Literal["detail", "fit"]
 
@@ -48,7 +39,7 @@ class FitStep:
     epoch
         Passes over the voxels done in this phase.
     losses
-        The three curves, as of the last full epoch.
+        The three curves.
     elapsed, remaining
         Seconds worked, and expected until the end.
     detail
@@ -100,56 +91,62 @@ def fit_steps(dataset: DiffusionDataset, config: FitConfig) -> Iterator[FitStep]
     """
     run = _Run(dataset, config)
     detail = yield from run.choose_detail()
-    yield from run.train(detail, config.epochs, "fit")
+    yield from run.train(run.fit, detail)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """What one phase of a fit trains on, and how."""
+
+    phase: Phase
+    problem: Problem
+    config: FitConfig
+
+    @classmethod
+    def of(cls, phase: Phase, dataset: DiffusionDataset, config: FitConfig) -> _Stage:
+        settled = with_capacity(config, dataset.n_voxels)
+        return cls(phase, Problem(dataset, settled, resolve_device(config.device)), settled)
+
+    @property
+    def batches(self) -> int:
+        """Batches of the whole stage."""
+        return self.config.epochs * batches_per_epoch(self.problem.n_voxels, self.config.batch_size)
 
 
 class _Run:
-    """One fit from beginning to end: its plan, its clock, and the trainers it goes through."""
+    """One fit from beginning to end: its stages, its clock, and the details it tried."""
 
     def __init__(self, dataset: DiffusionDataset, config: FitConfig) -> None:
-        self.dataset, self.config = dataset, config
-        self.problem = Problem(dataset, config, resolve_device(config.device))
+        self.dataset, self.asked = dataset, config
+        self.fit = _Stage.of("fit", dataset, config)
+        self.tried: dict[float, float] = {}
         self.worked = 0.0
         self.done = 0
-        self.tried: dict[float, float] = {}
-        self.candidates = self._candidates()
-        self.probe_epochs = max(1, round(PROBE_SHARE * config.epochs))
-
-    def _candidates(self) -> list[float]:
-        """Details [mm] to choose from."""
-        if self.config.detail == "field-of-view":
-            return [published_detail(self.dataset.shape, self.dataset.voxel_size)]
-        if self.config.detail != "auto":
-            return [self.config.detail]
-        voxel = float(np.cbrt(np.prod(self.dataset.voxel_size)))
-        voxels = DETAILS if self.problem.held.any() else (DEFAULT_DETAIL,)
-        return [voxel * d for d in voxels]
 
     def choose_detail(self) -> Generator[FitStep, None, float]:
         """Try each candidate for a few epochs; returns the one that predicts the held-out volumes best."""
-        if len(self.candidates) == 1:
-            return self.candidates[0]
-        batches = batches_per_epoch(self.problem.n_voxels, self.config.batch_size)
-        later = batches * (len(self.candidates) * self.probe_epochs + self.config.epochs)
-        for detail in self.candidates:
-            later -= batches * self.probe_epochs
-            self.tried[detail] = yield from self.train(detail, self.probe_epochs, "detail", later)
+        candidates = candidate_details(self.dataset, self.asked, bool(self.fit.problem.held.any()))
+        if len(candidates) == 1:
+            return candidates[0]
+        probe = _Stage.of("detail", middle_of(self.dataset, PROBE_VOXELS), probe_config(self.asked))
+        for n, detail in enumerate(candidates, start=1):
+            later = (len(candidates) - n) * probe.batches + self.fit.batches
+            self.tried[detail] = probe.problem.scale * (yield from self.train(probe, detail, later))
         return min(self.tried, key=lambda detail: self.tried[detail])
 
-    def train(self, detail: float, epochs: int, phase: Phase, later: int = 0) -> Generator[FitStep, None, float]:
+    def train(self, stage: _Stage, detail: float, later: int = 0) -> Generator[FitStep, None, float]:
         """Train one network, with so many batches of others to come; returns its lowest held-out error."""
-        trainer = Trainer(self.problem, self.config, detail, epochs)
+        trainer = Trainer(stage.problem, stage.config, detail)
         before = self.done
         while not trainer.finished:
             started = time.perf_counter()
             trainer.advance(STEP_SECONDS)
             self.done = before + trainer.done
             self.worked += time.perf_counter() - started  # a pause of the caller's is not the fit's work
-            yield self._step(trainer, phase, later)
+            yield self._step(trainer, stage.phase, trainer.schedule.end - trainer.done + later)
         return trainer.best_error
 
-    def _step(self, trainer: Trainer, phase: Phase, later: int) -> FitStep:
-        left = trainer.schedule.end - trainer.done + later
+    def _step(self, trainer: Trainer, phase: Phase, left: int) -> FitStep:
         return FitStep(
             phase=phase,
             iteration=self.done,
@@ -166,27 +163,27 @@ class _Run:
         """The trainer's best network with all that is needed to use it without the scan."""
         return FittedField(
             model=trainer.best_model(),
-            config=self.config,
+            # Settled to the last number, so that fitting with it again repeats this fit.
+            config=trainer.config.model_copy(update={"detail": trainer.detail}),
             detail=trainer.detail,
             affine=self.dataset.affine,
             mask=self.dataset.mask,
-            scale=self.problem.scale,
+            scale=trainer.problem.scale,
             acquisition=self.dataset.acquisition,
-            record=_record(self.dataset, self.problem.points.device),
+            record=_record(self.dataset, trainer.problem.points.device),
             training=self._report(trainer),
         )
 
     def _report(self, trainer: Trainer) -> dict[str, Any]:
-        scale = self.problem.scale
         return {
             "epochs": round(trainer.epoch, 2),
-            "held_out_volumes": np.flatnonzero(self.problem.held).tolist(),
-            "held_out_rmse": scale * trainer.best_error,
-            "details_tried": {f"{detail:.3g} mm": scale * error for detail, error in self.tried.items()},
+            "held_out_volumes": np.flatnonzero(trainer.problem.held).tolist(),
+            "held_out_rmse": trainer.problem.scale * trainer.best_error,
+            "details_tried": {f"{detail:.3g} mm": error for detail, error in self.tried.items()},
         }
 
 
-def _record(dataset: DiffusionDataset, device: torch.device) -> dict[str, Any]:
+def _record(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
     """Provenance: who made this, with what, from what."""
     packages = ("napari-smi-inr", "torch", "numpy")
     return {

@@ -1,0 +1,52 @@
+"""How fine a field may be: which lengths to try, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..dataset import DiffusionDataset
+from .config import FitConfig
+from .model import published_detail
+
+DETAILS = (2.0, 3.0, 4.5)
+"""Lengths tried by ``detail="auto"``, in voxels; the best ones on phantoms lay within their span."""
+
+DEFAULT_DETAIL = 3.0
+"""Length, in voxels, where nothing is held out to choose by."""
+
+PROBE_VOXELS = 1600
+"""Voxels a probe looks at, at most: detail is a matter of the voxels' density, not of their number.
+
+A probe takes as many epochs as the fit, for a shorter one favours fine detail, which is learnt sooner; it
+takes half the batch, so that its few voxels are still seen in enough steps. Measured on the phantom: probes
+of a fifth of the epochs chose lengths that cost 10 to 20 % in RMSE, these cost 3 % at most.
+"""
+
+
+def candidate_details(dataset: DiffusionDataset, config: FitConfig, can_judge: bool) -> tuple[float, ...]:
+    """Details [mm] to choose from: one where it is given, or where nothing is held out to judge by."""
+    if config.detail == "field-of-view":
+        return (published_detail(dataset.shape, dataset.voxel_size),)
+    if config.detail != "auto":
+        return (config.detail,)
+    voxel = float(np.cbrt(np.prod(dataset.voxel_size)))
+    return tuple(voxel * length for length in (DETAILS if can_judge else (DEFAULT_DETAIL,)))
+
+
+def middle_of(dataset: DiffusionDataset, n_voxels: int) -> DiffusionDataset:
+    """The dataset with its mask cut down to the voxels nearest its middle, if there are more."""
+    voxels = np.argwhere(dataset.mask)
+    if len(voxels) <= n_voxels:
+        return dataset
+    distance = np.linalg.norm((voxels - np.median(voxels, axis=0)) * dataset.voxel_size, axis=1)
+    nearest = voxels[np.argsort(distance, kind="stable")[:n_voxels]]
+    mask = np.zeros_like(dataset.mask)
+    mask[tuple(nearest.T)] = True
+    return replace(dataset, mask=mask)
+
+
+def probe_config(config: FitConfig) -> FitConfig:
+    """How a probe is trained: as the fit, in batches of half the size."""
+    return config.model_copy(update={"batch_size": max(1, config.batch_size // 2)})
