@@ -62,7 +62,10 @@ class FitStep:
         return self.iteration / self.n_iterations
 
     def field(self) -> FittedField:
-        """The best field so far: a copy, safe to keep while the fit goes on."""
+        """The best field so far: a copy, safe to keep while the fit goes on.
+
+        While details are tried, its mask holds only the voxels they are tried on.
+        """
         return self._field()
 
 
@@ -99,13 +102,14 @@ class _Stage:
     """What one phase of a fit trains on, and how."""
 
     phase: Phase
+    dataset: DiffusionDataset
     problem: Problem
     config: FitConfig
 
     @classmethod
     def of(cls, phase: Phase, dataset: DiffusionDataset, config: FitConfig) -> _Stage:
         settled = with_capacity(config, dataset.n_voxels)
-        return cls(phase, Problem(dataset, settled, resolve_device(config.device)), settled)
+        return cls(phase, dataset, Problem(dataset, settled, resolve_device(config.device)), settled)
 
     @property
     def batches(self) -> int:
@@ -143,12 +147,12 @@ class _Run:
             trainer.advance(STEP_SECONDS)
             self.done = before + trainer.done
             self.worked += time.perf_counter() - started  # a pause of the caller's is not the fit's work
-            yield self._step(trainer, stage.phase, trainer.schedule.end - trainer.done + later)
+            yield self._step(stage, trainer, trainer.schedule.end - trainer.done + later)
         return trainer.best_error
 
-    def _step(self, trainer: Trainer, phase: Phase, left: int) -> FitStep:
+    def _step(self, stage: _Stage, trainer: Trainer, left: int) -> FitStep:
         return FitStep(
-            phase=phase,
+            phase=stage.phase,
             iteration=self.done,
             n_iterations=self.done + left,
             epoch=trainer.epoch,
@@ -156,21 +160,21 @@ class _Run:
             elapsed=self.worked,
             remaining=self.worked * left / self.done,
             detail=trainer.detail,
-            _field=lambda: self._field(trainer),
+            _field=lambda: self._field(stage.dataset, trainer),
         )
 
-    def _field(self, trainer: Trainer) -> FittedField:
+    def _field(self, dataset: DiffusionDataset, trainer: Trainer) -> FittedField:
         """The trainer's best network with all that is needed to use it without the scan."""
         return FittedField(
             model=trainer.best_model(),
             # Settled to the last number, so that fitting with it again repeats this fit.
             config=trainer.config.model_copy(update={"detail": trainer.detail}),
             detail=trainer.detail,
-            affine=self.dataset.affine,
-            mask=self.dataset.mask,
+            affine=dataset.affine,
+            mask=dataset.mask,
             scale=trainer.problem.scale,
-            acquisition=self.dataset.acquisition,
-            record=_record(self.dataset, trainer.problem.points.device),
+            acquisition=dataset.acquisition,
+            record=_record(dataset, trainer.problem.points.device),
             training=self._report(trainer),
         )
 
