@@ -1,15 +1,17 @@
 """The window keeps answering: stalls measured by a heartbeat, next to an ordinary multiscale image in the same window.
 
-Limits: 99 % of gaps within 60 ms, or within 30 ms of the ordinary image's where that is more, and the longest within
-max(150 ms, that of the ordinary image + 70 ms). Software rendering on a shared machine stalls now and then for reasons
-of its own, so each gesture has up to four attempts, every one with a fresh field and an empty cache; a stall the layer
-makes would come back in each.
+Limits for zoom, pan and slices: 99 % of gaps within 60 ms, or within 30 ms of the ordinary image's where that is more;
+for these and for rolling: the longest within max(150 ms, that of the ordinary image + 70 ms). They are meant for a
+machine of one's own. Where others hold the processor, the limits grow by the share of it that is denied to this
+process (measured by spinning: 1 on a free machine), and each gesture has up to four attempts, every one with a fresh
+field and an empty cache: a stall the layer makes would come back in each.
 """
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
-import pytest
 
 from napari_smi_inr.plugin import add_zoom_layer
 from napari_smi_inr.plugin.session import session_of
@@ -54,27 +56,38 @@ def gestures(hands, pump):
     return {"zoom": zoom, "pan": pan, "z": slide, "roll": roll}
 
 
+def denied():
+    """Wall-clock seconds per second of processor time granted to this thread."""
+    wall, granted = time.perf_counter(), time.thread_time()
+    while time.thread_time() - granted < 0.03:
+        sum(range(1000))
+    return (time.perf_counter() - wall) / (time.thread_time() - granted)
+
+
 def measure(hands, pump, make_heartbeat, viewer):
-    """99th percentile and maximum of the gaps [ms] of each gesture, from the home view."""
+    """99th percentile and maximum of the gaps [ms], and the denied share, of each gesture from the home view."""
     viewer.dims.order = (0, 1, 2)
     viewer.reset_view()
     viewer.dims.set_current_step(0, viewer.dims.nsteps[0] // 2)
     pump(300)
     found = {}
     for name, gesture in gestures(hands, pump).items():
+        before = denied()
         with make_heartbeat() as heart:
             gesture()
             pump(150)
-        found[name] = np.array([np.percentile(heart.gaps, 99), heart.gaps.max()])
+        found[name] = np.array([np.percentile(heart.gaps, 99), heart.gaps.max(), max(before, denied())])
     return found
 
 
 def excess(found, baseline):
     """How far each gesture exceeds its limits [ms]; at most 0 when it keeps them."""
     worst = {}
-    for name, (p99, longest) in found.items():
-        base99, base_longest = baseline[name]
-        worst[name] = max(p99 - max(60, base99 + 30), longest - max(150, base_longest + 70))
+    for name, (p99, longest, share) in found.items():
+        base99, base_longest, _ = baseline[name]
+        worst[name] = longest - max(150 * share, base_longest + 70 * share)
+        if name != "roll":  # a single event: it has a longest gap, but no percentile
+            worst[name] = max(worst[name], p99 - max(60 * share, base99 + 30 * share))
     return worst
 
 
@@ -85,7 +98,7 @@ def test_the_window_answers_while_the_field_is_evaluated(window, make_field, set
     layer = add_zoom_layer(viewer, field, "f", visible=False)
     settle(layer)
     left = set(gestures(hands, pump))
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         image.visible, layer.visible = True, False
         baseline = measure(hands, pump, make_heartbeat, viewer)
         field = make_field(microseconds=FIELD_MICROSECONDS)
@@ -95,19 +108,18 @@ def test_the_window_answers_while_the_field_is_evaluated(window, make_field, set
         found = measure(hands, pump, make_heartbeat, viewer)
         left &= {name for name, ms in excess(found, baseline).items() if ms > 0}
         for name in found:
-            print(f"{attempt} {name:5} p99, max [ms]: still {baseline[name].round()} zoom layer {found[name].round()}")
+            print(f"{name:5} p99, max [ms], denied: still {baseline[name].round(1)}, zoom layer {found[name].round(1)}")
         if not left:
             break
     assert not left
     assert field.threads == {THREAD_NAME}
 
 
-@pytest.mark.parametrize("microseconds", [10])
-def test_a_slow_field_is_never_waited_for(window, make_field, settle, pump, microseconds, slicing):
-    viewer, hands = window(slicing)
-    field = make_field(microseconds=microseconds)
+def test_a_slow_field_is_never_waited_for(window, make_field, pump):
+    viewer, hands = window()
+    field = make_field(microseconds=10)
     add_zoom_layer(viewer, field, "f")
     for gesture in gestures(hands, pump).values():
         gesture()
     assert field.threads == {THREAD_NAME}
-    assert field.largest * microseconds * 1e-6 <= 0.030
+    assert field.largest * field.microseconds * 1e-6 <= 0.030

@@ -94,12 +94,24 @@ def test_nobody_looking_means_no_work(start):
     assert field.points == before
 
 
+def test_stopping_in_mid_work_takes_under_half_a_second(start):
+    worker, _, field, _ = start(microseconds=10)
+    view = view_at(1.0)
+    worker.want("layer", view, tiles_of(view))
+    until(lambda: field.points > 20_000)
+    assert not worker.idle
+    before = time.perf_counter()
+    assert worker.stop()
+    assert time.perf_counter() - before < 0.5
+
+
 def test_an_error_is_reported_once_and_ends_the_work(start):
     worker, _, field, errors = start()
     field.truth = lambda points: 1 / 0
-    until(lambda: bool(errors))
     view = view_at(1.0)
     worker.want("layer", view, tiles_of(view))
+    until(lambda: bool(errors))
+    worker.want("layer", view_at(2.0), tiles_of(view_at(2.0)))
     time.sleep(0.05)
     assert len(errors) == 1
     assert isinstance(errors[0], ZeroDivisionError)

@@ -11,13 +11,12 @@ from napari.utils.notifications import show_error
 from ..errors import InputError
 from ..sampling.field import Field
 from ..sampling.sampler import Sampler
-from . import canvas_orientation
+from . import canvas_orientation, slider
 from ._qt.bridge import WorkerBridge
 from .napari_compat import main_window, unwrapped
 from .parameter_look import Look
 from .pyramid import Pyramid
 from .resident import Resident
-from .slider import SliderSteps
 from .tile_cache import TileCache
 from .view_state import ViewState
 from .virtual_level import VirtualLevel
@@ -61,7 +60,7 @@ class ZoomSession:
         self._source = _source(field, Pyramid.around(field.affine, field.mask.shape))
         self._bridge = WorkerBridge(self._refresh, self._show_error, self.close, main_window(viewer))
         self.worker = TileWorker(self._source, self._bridge.news, self._bridge.error)
-        self._slider = SliderSteps(viewer, self._source.pyramid)
+        self._slider = slider.share(viewer, self._source.pyramid)
         self._automatic: dict[int, tuple[float, float]] = {}  # limits set from the data, by id of the layer
         self._thumbnails_done = False
         self._drawn = 0.0
@@ -96,7 +95,6 @@ class ZoomSession:
         pyramid = self._source.pyramid
         levels = [VirtualLevel(image, level) for level in range(len(pyramid.shapes))]
         first = not len(self._viewer.layers)
-        point = tuple(self._viewer.dims.point)
         look = Look.of(parameter)
         layer = self._viewer.add_image(
             levels,
@@ -110,7 +108,9 @@ class ZoomSession:
         look.finish(layer)
         if look.limits is None and "contrast_limits" not in options:
             self._automatic[id(unwrapped(layer))] = tuple(layer.contrast_limits)
-        self._settle_sliders(first, point)
+        self._slider.impose()
+        if first:
+            self._slider.go_to_centres()
         self._bridge.news()
         return layer
 
@@ -143,7 +143,7 @@ class ZoomSession:
         self.worker.stop()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
-        self._slider.close()
+        slider.release(self._viewer)
         self._bridge.close()
         self._source.cache.clear()
 
@@ -159,14 +159,6 @@ class ZoomSession:
 
     def _state(self) -> ViewState:
         return ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
-
-    def _settle_sliders(self, first: bool, point: tuple[float, ...]) -> None:
-        self._slider.impose()
-        if first:
-            self._slider.go_to_centres()
-        elif len(point) == self._viewer.dims.ndim:
-            self._viewer.dims.point = point
-            self._viewer.dims.point = point  # twice, as in slider.set_exactly
 
     def _refresh(self) -> None:
         """Draw what has become known since the last time; rarely while the view moves, as napari then draws anyway."""
