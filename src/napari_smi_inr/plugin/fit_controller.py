@@ -18,6 +18,7 @@ from .. import plugin
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..inr.config import FitConfig
+from ..io.files import readable_file
 from .field_layers import add_zoom, fields_in
 from .fit_job import Maps, Outcome
 from .fit_session import FitSession
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..inr.field import FittedField
 
 PLUGIN = "napari-smi-inr"
-_TICKS = 1000
+_TICKS = 100  # few: each redraws the window
 _PATIENCE = 3.0  # seconds to wait for the worker when everything closes
 
 
@@ -61,12 +62,13 @@ class FitController:
         self.zoom_layer: Any = None
         self._viewer = viewer
         self._worker: Any = None
+        self._helpers: list[Any] = []
         self._progress: Any = None
+        self._advancing = False
         self._layers: Any = None
         self._name = ""
         self._latest_load = 0
         self._closed = False
-        self.session.status_changed.connect(self._show_progress)
         self.session.maps_ready.connect(self._show_maps)
         self.session.ended.connect(self._on_ended)
         viewer.layers.events.inserted.connect(self._on_layer)
@@ -81,7 +83,7 @@ class FitController:
                 self._name = request.name
                 done(result)
 
-        create_worker(_attempt, request.load, _connect={"returned": deliver})
+        self._help(request.load, deliver)
 
     def run(self, dataset: DiffusionDataset, config: FitConfig) -> None:
         """Start a fit, unless one is under way."""
@@ -116,12 +118,12 @@ class FitController:
             else:
                 show_info(f"Wrote {len(result.value)} files to {folder}.")
 
-        create_worker(_attempt, partial(_write, field, folder, name), _connect={"returned": report})
+        self._help(partial(_write, field, folder, name), report)
 
     def open(self, path: Path) -> None:
         """Open a file as layers."""
         with _reporting(f"{path.name} could not be opened"):
-            self._viewer.open(str(path), plugin=PLUGIN)
+            self._viewer.open(str(readable_file(path, "to be opened")), plugin=PLUGIN)
 
     def close(self) -> None:
         """End everything: no thread of this controller outlives the call by more than a step."""
@@ -130,17 +132,23 @@ class FitController:
         self._closed = True
         self.session.stop()
         deadline = time.monotonic() + _PATIENCE
-        while self._worker is not None and self._worker.is_running and time.monotonic() < deadline:
-            time.sleep(0.01)
+        for worker in (self._worker, *self._helpers):
+            while worker is not None and worker.is_running and time.monotonic() < deadline:
+                time.sleep(0.01)
         self._end_progress()
-        self.session.status_changed.disconnect(self._show_progress)
         self.session.maps_ready.disconnect(self._show_maps)
         self.session.ended.disconnect(self._on_ended)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
 
+    def _help(self, action: Callable[[], Any], done: Callable[[Attempt], None]) -> None:
+        """Do something on a thread of its own, and hand over what came of it."""
+        self._helpers = [worker for worker in self._helpers if worker.is_running]
+        self._helpers.append(create_worker(_attempt, action, _connect={"returned": done}))
+
     def _on_yielded(self, update: Any) -> None:
         if not self._closed:
             self.session.take(update)
+            self._show_progress()
 
     def _on_returned(self, outcome: Outcome) -> None:
         self._worker = None
@@ -152,13 +160,12 @@ class FitController:
         self._on_returned(Outcome(None, stopped=True))
 
     def _on_ended(self, outcome: Outcome) -> None:
-        self._end_progress()
         if outcome.error is not None:
             show_error(explain(outcome.error, "The fit failed"))
-        if outcome.field is None:
-            return
-        with _reporting("The layers could not be made"):
-            self._show_result(outcome.field)
+        if outcome.field is not None:
+            with _reporting("The layers could not be made"):
+                self._show_result(outcome.field)
+        self._end_progress()
 
     def _show_result(self, field: FittedField) -> None:
         self._show_maps_of(field.maps(), field.affine)
@@ -196,9 +203,17 @@ class FitController:
         self.field_changed.emit(field)
 
     def _show_progress(self) -> None:
-        if self._progress is not None:
-            done = round(_TICKS * self.session.status.fraction)
-            self._progress.update(max(0, done - self._progress.n))
+        """Advance the bar of the activity dock.
+
+        Last of all and never twice at once: napari then lets the window live, and in that moment anything may
+        happen, from the next update to the end of the window.
+        """
+        bar = self._progress
+        step = round(_TICKS * self.session.status.fraction) - bar.n if bar is not None else 0
+        if step > 0 and not self._advancing:
+            self._advancing = True
+            bar.update(step)
+            self._advancing = False
 
     def _end_progress(self) -> None:
         if self._progress is not None:

@@ -74,6 +74,11 @@ class DataSection(QWidget):
         viewer.layers.events.removed.connect(self._on_removed)
         self._soon.start()
 
+    @property
+    def settling(self) -> bool:
+        """Whether a change has not been told yet."""
+        return self._soon.isActive()
+
     def request(self) -> ScanRequest | None:
         """What is asked for now."""
         origin = self._origin(self.scan.value)
@@ -89,7 +94,6 @@ class DataSection(QWidget):
 
     def close_section(self) -> None:
         """Let go of the viewer."""
-        self._soon.stop()
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 

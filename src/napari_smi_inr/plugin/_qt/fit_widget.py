@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -17,6 +16,7 @@ from ..fit_job import Outcome
 from ..fit_session import FitSession, quality_text
 from ..scan_request import ScanRequest
 from .data_section import DataSection
+from .errand import Errand
 from .form import Column, Section
 from .model_section import ModelSection
 from .result_section import ResultSection
@@ -52,7 +52,9 @@ class FitWidget(QWidget):
         self._closed = False
         self._arrange()
         self._wire()
-        create_worker(find_devices, _connect={"returned": self._on_devices})
+        self._devices = Errand(self)
+        self._devices.answered.connect(self.model.show_devices)
+        self._devices.go(find_devices)
 
     def run_when_loaded(self) -> None:
         """Press Run for the user as soon as there is a dataset."""
@@ -60,19 +62,26 @@ class FitWidget(QWidget):
         self._run_if_wished()
 
     def shut_down(self) -> None:
-        """End a running fit and let go of the viewer; the widget is of no use afterwards."""
+        """End a running fit and let go of viewer and session; the widget is of no use afterwards.
+
+        Also called when the window has gone and taken all that is Qt about this widget with it.
+        """
         if self._closed:
             return
         self._closed = True
+        self.session.status_changed.disconnect(self._show_status)
+        self.session.curves_grew.disconnect(self.run.plot.show_curves)
+        self.session.ended.disconnect(self._show_quality)
+        self.run.plot.close_plot()
         self.controller.close()
         self.data.close_section()
-        self.run.plot.close_plot()
         self._viewer.events.theme.disconnect(self._follow_theme)
 
     def event(self, event: QEvent | None) -> bool:
         """Notice the end of the dock widget: napari takes its content out, and lets it drop."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self._docked and self.parent() is None:
+                self.destroyed.disconnect(self._on_destroyed)
                 self.shut_down()
             self._docked = self.parent() is not None
         return bool(super().event(event))
@@ -103,9 +112,13 @@ class FitWidget(QWidget):
         self.session.ended.connect(self._show_quality)
         self.controller.field_changed.connect(self._show_field)
         self._viewer.events.theme.connect(self._follow_theme)
+        self._on_destroyed = lambda: self.shut_down()  # a bound method would not be called once its object is gone
+        self.destroyed.connect(self._on_destroyed)
         self._follow_theme()
 
     def _load(self, request: ScanRequest | None) -> None:
+        if self._closed:
+            return
         self.dataset = None
         self._show_status()
         if request is None:
@@ -156,10 +169,6 @@ class FitWidget(QWidget):
 
     def _show_field(self, field: FittedField | None) -> None:
         self.result.show_field(field)
-
-    def _on_devices(self, devices: Any) -> None:
-        if not self._closed:
-            self.model.show_devices(devices)
 
     def _follow_theme(self) -> None:
         self.run.plot.follow_theme(self._viewer.theme)

@@ -133,10 +133,10 @@ class Column(QScrollArea):
         self.setWidget(self._inner)
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt)
-        """As high as its text needs at its present width."""
-        width = self._inner.width()
-        height = self._stack.totalHeightForWidth(width) if self._stack.hasHeightForWidth() else -1
-        return QSize(width, height if height > 0 else self._inner.sizeHint().height())
+        """As high as its text needs at its present width, and no wider than it must be."""
+        height = self._stack.totalHeightForWidth(self._inner.width()) if self._stack.hasHeightForWidth() else -1
+        hint = self._inner.minimumSizeHint()
+        return QSize(hint.width(), height if height > 0 else hint.height())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt)
         """Tell the layout around it when the content has changed its mind about its size."""

@@ -73,7 +73,7 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
         self.legend.setLabelTextColor(text)
 
     def close_plot(self) -> None:
-        """Draw no more."""
+        """Draw no more, whether the widget still exists or not."""
         self._draw_soon.cancel()
 
     def _line(self, name: str, colour: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ...parameters import PARAMETERS
 from ..field_layers import FIRST_ZOOMED
@@ -30,6 +30,8 @@ class ResultSection(QWidget):
         self.parameter = named(
             ComboBox(choices=choices, value=FIRST_ZOOMED), "Parameter of the zoom layer", "What to look at closely."
         )
+        may_be_cut = QSizePolicy.Policy.Ignored  # rather than make the dock wider
+        self.parameter.native.setSizePolicy(may_be_cut, QSizePolicy.Policy.Fixed)
         self.zoom_button = button("Add &zoom layer", "Show the parameter at screen resolution, at any zoom.")
         self.export_button = button("&Export…", "Write all maps, the FOD and the field file into a folder.")
         self.open_button = button("Open &field…", "Open a field file (.smi.safetensors) without its scan.")

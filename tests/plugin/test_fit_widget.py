@@ -1,0 +1,375 @@
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit
+
+import napari_smi_inr as smi
+from bad_inputs import CASES, arguments
+from napari_smi_inr.inr.field_file import open_field
+from napari_smi_inr.io.export import save_scan
+from napari_smi_inr.plugin import sample_data
+from napari_smi_inr.plugin.fit_session import State
+from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
+from napari_smi_inr.plugin.reader import scan_layer
+from napari_smi_inr.plugin.session import session_of
+from scan_files import ScanFiles, small_dataset
+
+PLUGIN, NAME = "napari-smi-inr", "Standard Model INR"
+
+
+@pytest.fixture
+def dock(window, qtbot):
+    """The dock widget in a window; made to fit fast."""
+
+    def add(size=(1366, 768)):
+        viewer, hands = window(size=size)
+        dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, NAME)
+        widget.model.lmax.value = 2
+        widget.model.detail.value = "length"
+        widget.model.length.value = 8.0
+        widget.model.advanced["batch_size"].value = 64
+        qtbot.waitUntil(widget.isVisible, timeout=5_000)
+        return viewer, hands, dock, widget
+
+    return add
+
+
+@pytest.fixture
+def loaded(dock, tiny_dataset, qtbot, monkeypatch):
+    """The dock widget with the sample chosen, which here is tiny."""
+    monkeypatch.setattr(sample_data, "simulate", lambda seed: tiny_dataset)
+
+    def add(epochs=20):
+        viewer, hands, docked, widget = dock()
+        widget.model.advanced["epochs"].value = epochs
+        viewer.open_sample(PLUGIN, "phantom")
+        qtbot.waitUntil(lambda: widget.dataset is tiny_dataset, timeout=10_000)
+        return viewer, hands, docked, widget
+
+    return add
+
+
+@pytest.fixture
+def press(qtbot):
+    def click(button):
+        assert button.isEnabled()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    return click
+
+
+@pytest.fixture
+def idle(qtbot):
+    def wait(widget, timeout=60_000):
+        qtbot.waitUntil(lambda: not widget.session.status.busy, timeout=timeout)
+
+    return wait
+
+
+def maps_in(viewer):
+    return [layer for layer in viewer.layers if " · voxels" in layer.name]
+
+
+def messages():
+    return [record.message for record in notification_manager.records]
+
+
+def test_the_sample_fills_the_widget(loaded):
+    _, _, _, widget = loaded()
+    table = widget.data.table
+    assert table.table.rowCount() >= 4
+    assert table.table.item(0, 1).text() == "b = 0"
+    assert "identified" in table.verdict.text()
+    assert "voxels of 3 × 3 × 3 mm" in table.notes.text()
+    assert widget.run.run_button.isEnabled()
+    assert not widget.run.stop_button.isEnabled()
+
+
+def test_from_run_to_zoom(loaded, press, idle, qtbot, tiny_dataset, settle):
+    viewer, _, _, widget = loaded(epochs=120)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(maps_in(viewer)) == 6, timeout=20_000)
+    assert widget.session.status.busy
+    assert widget.run.plot.isVisible()
+    assert not widget.run.run_button.isEnabled()
+    first = np.array(maps_in(viewer)[3].data)
+    idle(widget)
+    zoom = viewer.layers[-1]
+    assert session_of(zoom) is not None
+    assert zoom.visible
+    settle(zoom)
+    np.testing.assert_array_equal(np.isfinite(first), tiny_dataset.mask.T)
+    assert not np.array_equal(first, maps_in(viewer)[3].data, equal_nan=True)
+    direct = smi.fit(tiny_dataset, lmax=2, epochs=120, detail=8.0, batch_size=64, device="cpu")
+    for layer, (symbol, values) in zip(maps_in(viewer), direct.maps().items(), strict=True):
+        assert origin_of(layer).symbol == symbol
+        np.testing.assert_array_equal(layer.data, values.T)
+    assert widget.run.progress.value() == widget.run.progress.maximum()
+    assert "never trained on" in widget.run.quality.text()
+    _, drawn = widget.run.plot.lines["data"].getData()
+    assert np.isfinite(drawn).sum() > 10
+
+
+def test_stop_keeps_the_best_within_a_second(loaded, press, idle, qtbot):
+    viewer, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(maps_in(viewer)) == 6, timeout=20_000)
+    job, asked = widget.session.job, time.monotonic()
+    press(widget.run.stop_button)
+    qtbot.waitUntil(job.ended.is_set, timeout=5_000)
+    assert time.monotonic() - asked < 2  # one second, and another for a machine that is busy
+    idle(widget)
+    assert widget.controller.field is not None
+    assert session_of(viewer.layers[-1]) is not None
+    assert "best so far" in widget.run.status.text()
+    assert widget.run.run_button.isEnabled()
+
+
+def test_pause_really_pauses(loaded, press, idle, qtbot):
+    _, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: widget.session.status.fraction > 0, timeout=20_000)
+    press(widget.run.pause_button)
+    qtbot.wait(400)
+    held, text = len(widget.session.curves.epochs), widget.run.status.text()
+    assert text.startswith("Paused")
+    qtbot.wait(700)
+    assert len(widget.session.curves.epochs) == held
+    assert widget.run.pause_button.text() == "&Resume"
+    press(widget.run.pause_button)
+    qtbot.waitUntil(lambda: len(widget.session.curves.epochs) > held, timeout=20_000)
+    assert widget.session.status.state is State.RUNNING
+    press(widget.run.stop_button)
+    idle(widget)
+
+
+def test_a_second_run_never_runs_beside_the_first(loaded, press, idle, qtbot):
+    _, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    job = widget.session.job
+    notification_manager.records.clear()
+    widget.run.run_requested.emit()
+    assert widget.session.job is job
+    assert any("already running" in message for message in messages())
+    qtbot.waitUntil(lambda: widget.session.status.fraction > 0, timeout=20_000)
+    press(widget.run.stop_button)
+    idle(widget)
+
+
+def test_another_fit_keeps_the_layers_of_the_first(loaded, press, idle):
+    viewer, _, _, widget = loaded(epochs=2)
+    for _ in range(2):
+        press(widget.run.run_button)
+        idle(widget)
+    assert len(maps_in(viewer)) == 12
+    assert [layer.visible for layer in viewer.layers[1:]].count(True) == 1
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+@pytest.mark.parametrize("how", ["dock", "window"])
+def test_closing_during_a_fit_leaves_no_thread_running(loaded, press, qtbot, how, paused):
+    viewer, _, docked, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(maps_in(viewer)) == 6, timeout=20_000)
+    if paused:
+        press(widget.run.pause_button)
+        qtbot.wait(200)
+    worker = widget.controller._worker
+    assert worker.is_running
+    if how == "dock":
+        close = docked.title.close_button
+        qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+        assert len(viewer.layers) == 7
+    else:
+        viewer.close()
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=2_000)
+    qtbot.wait(300)  # what the thread has said before must find nobody, quietly
+
+
+def test_layers_the_user_removes_are_not_missed(loaded, press, idle, qtbot):
+    viewer, _, _, widget = loaded(epochs=2000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(maps_in(viewer)) == 6, timeout=20_000)
+    viewer.layers.remove(maps_in(viewer)[0].name)
+    qtbot.wait(1200)
+    press(widget.run.stop_button)
+    idle(widget)
+    assert len(maps_in(viewer)) == 5
+    assert widget.controller.field is not None
+
+
+def test_a_fit_that_cannot_start_says_why(loaded, press, idle, tiny_dataset, qtbot):
+    viewer, _, _, widget = loaded()
+    import dataclasses
+
+    silent = dataclasses.replace(tiny_dataset, noise=None)
+    data, options, _ = scan_layer("silent", silent.signal, silent.affine, ScanOrigin(None, silent.acquisition, silent))
+    viewer.add_image(data, **options)
+    qtbot.waitUntil(lambda: widget.dataset is silent, timeout=10_000)
+    widget.model.loss.value = "rician"
+    notification_manager.records.clear()
+    press(widget.run.run_button)
+    idle(widget)
+    assert any("noise" in message for message in messages())
+    assert widget.run.run_button.isEnabled()
+
+
+def test_a_breakdown_is_told_and_keeps_what_was_found(loaded, press, idle, monkeypatch):
+    viewer, _, _, widget = loaded()
+
+    def breaking(dataset, config):
+        steps = smi.fit_steps(dataset, config)
+        yield next(steps)
+        raise RuntimeError("the device has vanished")
+
+    widget.session._steps = breaking
+    notification_manager.records.clear()
+    press(widget.run.run_button)
+    idle(widget)
+    assert any("the device has vanished" in message for message in messages())
+    assert len(maps_in(viewer)) == 6
+    assert widget.run.run_button.isEnabled()
+
+
+def test_files_are_chosen_among_layers_and_loaded(dock, scan, qtbot):
+    _, _, _, widget = dock()
+    for name in ("dwi.nii.gz", "mask.nii.gz"):
+        widget.controller.open(scan / name)
+    n = int(np.count_nonzero(small_dataset().mask))
+    qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.n_voxels == n, timeout=10_000)
+    assert widget.data.scan.current_choice == "dwi"
+    assert widget.data.mask_choice.current_choice == "mask"
+    widget.data.mask_choice.value = ""
+    qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.n_voxels != n, timeout=10_000)
+    widget.data.noise.value = "2.5"
+    qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.noise == 2.5, timeout=10_000)
+    widget.model.lmax.value = 8
+    assert "8" in widget.data.table.verdict.text()
+
+
+def test_without_its_layer_there_is_nothing_to_fit(loaded, qtbot):
+    viewer, _, _, widget = loaded()
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: widget.dataset is None, timeout=5000)
+    assert not widget.run.run_button.isEnabled()
+    assert "Open a diffusion scan" in widget.data.table.verdict.text()
+
+
+def test_export_writes_everything_and_field_files_open(loaded, press, idle, qtbot, tmp_path, monkeypatch):
+    viewer, _, _, widget = loaded(epochs=2)
+    assert not widget.result.export_button.isEnabled()
+    press(widget.run.run_button)
+    idle(widget)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    press(widget.result.export_button)
+    file = tmp_path / "phantom.smi.safetensors"
+    qtbot.waitUntil(lambda: file.exists() and any("Wrote 8" in message for message in messages()), timeout=20_000)
+    np.testing.assert_array_equal(open_field(file).maps()["f"], widget.controller.field.maps()["f"])
+    assert len(list(tmp_path.glob("*.nii.gz"))) == 7
+    viewer.layers.clear()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
+    press(widget.result.open_button)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 7, timeout=5000)
+    widget.result.parameter.value = "Di"
+    press(widget.result.zoom_button)
+    assert viewer.layers[-1].metadata[KEY].symbol == "Di"
+    assert viewer.layers[-1].metadata[KEY].field is widget.controller.field
+
+
+def test_every_control_can_be_reached_and_named(dock, qtbot):
+    _, _, _, widget = dock()
+    for fold in widget.findChildren(QAbstractButton):
+        if fold.isCheckable() and not fold.isChecked():
+            fold.setChecked(True)
+    controls = [
+        control
+        for kind in (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit)
+        for control in widget.findChildren(kind)
+        if control.isVisible() and not isinstance(control.parent(), QAbstractSpinBox | QComboBox)
+    ]
+    assert len(controls) > 20
+    for control in controls:
+        assert control.accessibleName()
+        assert control.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_by_keyboard_alone(loaded, qtbot, idle):
+    _, hands, _, widget = loaded(epochs=2)
+    QApplication.setActiveWindow(hands.window)
+    widget.run.run_button.setFocus()
+    qtbot.keyClick(widget.run.run_button, Qt.Key.Key_Space)
+    assert widget.session.status.busy
+    idle(widget)
+    fold = widget.questions[0]
+    assert not fold.content.isVisible()
+    qtbot.keyClick(fold.toggle, Qt.Key.Key_Space)
+    assert fold.content.isVisible()
+
+
+def test_the_plot_follows_the_theme(loaded):
+    viewer, _, _, widget = loaded()
+    dark = widget.run.plot.backgroundBrush().color().lightness()
+    viewer.theme = "light"
+    assert widget.run.plot.backgroundBrush().color().lightness() > dark
+
+
+def test_it_fits_a_small_screen(loaded, press, idle):
+    _, hands, _, widget = loaded(epochs=2)
+    assert hands.window.height() <= 768
+    for control in (widget.run.run_button, widget.result.export_button):
+        corner = control.mapTo(hands.window, control.rect().bottomRight())
+        assert control.isVisible()
+        assert corner.y() < hands.window.height()
+        assert corner.x() <= hands.window.width()
+    assert widget.width() < 450
+    press(widget.run.run_button)
+    idle(widget)
+    assert widget.run.plot.height() >= 140
+    bottom = widget.result.export_button.mapTo(hands.window, widget.result.export_button.rect().bottomRight())
+    assert bottom.y() < hands.window.height()
+
+
+def in_the_window(case):
+    """Whether a user can make this mistake in the window: there, a 3-D image is no scan and a scan no mask."""
+    chosen_as_mask = (case.arguments.get("mask") or "").startswith("dwi")
+    return not chosen_as_mask and "dwi" not in case.arguments and case.name != "scan is 3-D"
+
+
+def test_bad_input_is_told_and_nothing_is_lost(dock, tmp_path, qtbot):
+    viewer, _, _, widget = dock()
+    sentinel = viewer.add_image(np.zeros((3, 3, 3)), name="precious", units="mm")
+    cases = [case for case in CASES if in_the_window(case)][::3]  # the command line has them all
+    assert len(cases) >= 14
+    for i, case in enumerate(cases):
+        scan = ScanFiles(tmp_path / str(i))
+        scan.folder.mkdir()
+        save_scan(small_dataset(), scan.folder)
+        case.spoil(scan)
+        notification_manager.records.clear()
+        choose(widget, arguments(scan, case.arguments))
+        told = re.compile(f"{re.escape(case.where)}.*({case.fault})", re.DOTALL)
+        qtbot.waitUntil(lambda told=told: any(told.search(message) for message in messages()), timeout=10_000)
+        assert widget.dataset is None
+        assert not widget.run.run_button.isEnabled()
+        assert [layer.name for layer in viewer.layers if layer.name == "precious"]
+        for layer in list(viewer.layers):
+            if layer.name != "precious":
+                viewer.layers.remove(layer)
+        qtbot.waitUntil(lambda: widget.data.request() is None and not widget.data.settling, timeout=5000)
+    assert sentinel.data.shape == (3, 3, 3)
+
+
+def choose(widget, given):
+    """What a user does to give these files."""
+    widget.controller.open(Path(given["dwi"]))
+    if given["mask"] is not None:
+        widget.controller.open(Path(given["mask"]))
+        widget.data.mask_choice.value = widget.data.mask_choice.choices[-1]
+    for key in ("bval", "bvec", "bdelta"):
+        widget.data.sidecars[key].value = given.get(key)
+    widget.data.noise.value = str(given.get("noise", ""))
