@@ -2,7 +2,7 @@
 
 Limits for zoom, pan and slices: 99 % of gaps within 60 ms, or within 30 ms of the ordinary image's where that is more
 (of a hundred beats or more: fewer have no 99th percentile, and mean that the machine was busy elsewhere). For these and
-for rolling: the longest within max(150 ms, that of the ordinary image + 70 ms). All this is meant for a machine of one's
+for rolling: the longest within max(150 ms, that of the ordinary image + 70 ms). This is meant for a machine of one's
 own. Where others hold the processor, the limits grow by the share of it that is denied to this process (measured by
 spinning: 1 on a free machine), and each gesture has up to four attempts, every one with a fresh field and an empty
 cache: a stall the layer makes would come back in each.
