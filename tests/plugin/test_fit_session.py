@@ -143,8 +143,8 @@ def test_curves_break_where_a_phase_ends(tiny_dataset):
         curves.add(step)
     breaks = np.isnan(curves.data)
     assert breaks.sum() == len(curves.seams) >= 1
-    assert curves.epochs == sorted(curves.epochs)
-    assert len(curves.epochs) == len(curves.data) == len(curves.held_out) == len(curves.nonnegativity)
+    assert curves.seconds == sorted(curves.seconds)
+    assert len(curves.seconds) == len(curves.data) == len(curves.held_out) == len(curves.nonnegativity)
     assert np.isfinite(np.array(curves.held_out)[~breaks]).all()
 
 
@@ -158,3 +158,12 @@ def test_the_quality_says_when_nothing_was_held_out(tiny_dataset):
     field = smi.fit(tiny_dataset, lmax=0, epochs=1, detail=8.0, held_out=0.0, device="cpu")
     assert not math.isfinite(field.quality["held_out_rmse"])
     assert "No volumes were held out" in quality_text(field)
+
+
+def test_stopping_while_details_are_tried_says_what_is_there(tiny_dataset):
+    config = LONG.model_copy(update={"detail": "auto"})
+    session = FitSession()
+    outcome = drive(session, tiny_dataset, config, lambda session, update: update.step.epoch > 3 and session.stop())
+    n = int(outcome.field.mask.sum())
+    assert ("trying details" in session.status.text) == (n < tiny_dataset.n_voxels)
+    assert np.isfinite(outcome.field.maps()["f"]).sum() == n

@@ -136,13 +136,13 @@ def test_pause_really_pauses(loaded, press, idle, qtbot):
     qtbot.waitUntil(lambda: widget.session.status.fraction > 0, timeout=20_000)
     press(widget.run.pause_button)
     qtbot.wait(400)
-    held, text = len(widget.session.curves.epochs), widget.run.status.text()
+    held, text = len(widget.session.curves.seconds), widget.run.status.text()
     assert text.startswith("Paused")
     qtbot.wait(700)
-    assert len(widget.session.curves.epochs) == held
+    assert len(widget.session.curves.seconds) == held
     assert widget.run.pause_button.text() == "&Resume"
     press(widget.run.pause_button)
-    qtbot.waitUntil(lambda: len(widget.session.curves.epochs) > held, timeout=20_000)
+    qtbot.waitUntil(lambda: len(widget.session.curves.seconds) > held, timeout=20_000)
     assert widget.session.status.state is State.RUNNING
     press(widget.run.stop_button)
     idle(widget)

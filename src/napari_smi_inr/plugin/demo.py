@@ -14,11 +14,14 @@ from .slider import set_exactly
 WIDGET = "Standard Model INR"
 """Display name of the dock widget in the manifest."""
 
-SIGHT_MM = (4.0, -20.0, -14.0)
-"""Where the demo ends (napari's order z, y, x): fibres of different bundles meet behind the ventricle there."""
+SIGHT_MM = (-1.5, -18.0, 4.0)
+"""Where the demo ends (z, y, x): the back of the callosum, with thin bundles inside and beside its arch."""
 
-ZOOM = 6.0
-"""How many times closer than the whole slice it ends."""
+ZOOM = 3.0
+"""How many times closer than the whole slice it ends: some ten voxels across."""
+
+P2_SHOWN = (0.0, 0.42)
+"""Contrast for the phantom, whose FODs of order 2 cannot have a p2 above 0.4."""
 
 
 def open_demo() -> None:
@@ -36,11 +39,13 @@ def start_demo(viewer: Any) -> Any:
     from ._qt.glide import Glide
 
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    viewer.open_sample(PLUGIN, NAME)
+    (scan,) = viewer.open_sample(PLUGIN, NAME)
     widget.run_when_loaded()
 
     def end(outcome: Any) -> None:
         if outcome.error is None and outcome.field is not None:
+            scan.visible = False  # its fluid would dazzle beside the zoom layer
+            widget.controller.zoom_layer.contrast_limits = P2_SHOWN
             set_exactly(viewer.dims, viewer.dims.ndim - 3, SIGHT_MM[0])
             Glide(widget, camera(viewer), SIGHT_MM, ZOOM)
 

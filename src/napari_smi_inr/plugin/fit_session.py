@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 
 from ..dataset import DiffusionDataset
@@ -58,40 +59,36 @@ class Curves:
 
     Attributes
     ----------
-    epochs
-        Passes over the voxels since the start, over all phases.
+    seconds
+        Work since the start, pauses left out.
     data, nonnegativity, held_out
         The losses then; NaN at the seam between two phases, so that curves break there.
     seams
-        Epochs at which one phase ended and the next began.
+        Seconds at which one phase ended and the next began.
     """
 
-    epochs: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     data: list[float] = field(default_factory=list)
     nonnegativity: list[float] = field(default_factory=list)
     held_out: list[float] = field(default_factory=list)
     seams: list[float] = field(default_factory=list)
     _phase: tuple[str, float] | None = None
-    _before: float = 0.0  # epochs of the phases before this one
-    _latest: float = 0.0
 
     def add(self, step: FitStep) -> bool:
         """Take in a step; False if it has nothing new."""
         phase = (step.phase, step.detail)
         if self._phase not in (None, phase):
-            self._before = self._latest
-            self._append(self._before, math.nan, math.nan, math.nan)
-            self.seams.append(self._before)
+            self._append(step.elapsed, math.nan, math.nan, math.nan)
+            self.seams.append(step.elapsed)
         self._phase = phase
-        self._latest = self._before + step.epoch
         losses = step.losses
         if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
             return False
-        self._append(self._latest, losses.data, losses.nonnegativity, losses.held_out)
+        self._append(step.elapsed, losses.data, losses.nonnegativity, losses.held_out)
         return True
 
-    def _append(self, epoch: float, data: float, nonnegativity: float, held_out: float) -> None:
-        self.epochs.append(epoch)
+    def _append(self, seconds: float, data: float, nonnegativity: float, held_out: float) -> None:
+        self.seconds.append(seconds)
         self.data.append(data)
         self.nonnegativity.append(nonnegativity)
         self.held_out.append(held_out)
@@ -169,8 +166,10 @@ class FitSession:
 
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of the job; the next may begin."""
+        asked = self._job.dataset.n_voxels if self._job else 0
         self._job = None
-        self._set(State.IDLE, self.status.fraction if outcome.stopped or outcome.error else 1.0, _end_text(outcome))
+        fraction = self.status.fraction if outcome.stopped or outcome.error else 1.0
+        self._set(State.IDLE, fraction, _end_text(outcome, asked))
         self.ended.emit(outcome)
 
     def _set(self, state: State, fraction: float, text: str) -> None:
@@ -203,7 +202,10 @@ def _progress_text(step: FitStep) -> str:
     return f"{what} · {_duration(step.remaining)} left"
 
 
-def _end_text(outcome: Outcome) -> str:
+def _end_text(outcome: Outcome, n_asked: int) -> str:
+    n_voxels = int(np.count_nonzero(outcome.field.mask)) if outcome.field else 0
+    if 0 < n_voxels < n_asked:
+        return f"Ended while trying details, which takes only some voxels: {n_voxels:,} of {n_asked:,} are kept."
     if outcome.error is not None:
         return "Failed; the best so far is kept." if outcome.field else "Failed."
     if outcome.field is None:

@@ -33,20 +33,20 @@ class _DecadeAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class LossPlot(pg.PlotWidget):  # type: ignore[misc]
-    """Data, held-out and non-negativity terms over epochs, each on a logarithmic scale."""
+    """Data, held-out and non-negativity terms over time, each on a logarithmic scale."""
 
     def __init__(self) -> None:
         super().__init__(axisItems={"left": _DecadeAxis("left")})
-        self.setAccessibleName("Losses over epochs, logarithmic")
+        self.setAccessibleName("Losses over time, logarithmic")
         self.setMinimumHeight(140)
         item = self.getPlotItem()
         item.setLogMode(y=True)
-        item.setLabel("bottom", "epochs")
+        item.setLabel("bottom", "seconds of work")
         item.setMenuEnabled(False)
         item.hideButtons()
         item.showGrid(x=False, y=True, alpha=0.15)
         item.setMouseEnabled(x=False, y=False)
-        self.legend = item.addLegend(offset=(-6, 4), labelTextSize="8pt", verSpacing=-6)
+        self.legend = item.addLegend(offset=(-6, -26), labelTextSize="8pt", verSpacing=-6)
         self.lines = {key: self._line(name, colour) for key, name, colour in _CURVES}
         self._curves: Curves | None = None
         self._seams: list[Any] = []
@@ -87,15 +87,15 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
         fitted = fitted[np.isfinite(fitted) & (fitted > 0)]
         floor = fitted.min() / _BELOW if len(fitted) else _BELOW**-1
         for key, line in self.lines.items():
-            line.setData(np.array(self._curves.epochs, float), np.maximum(curves[key], floor))
+            line.setData(np.array(self._curves.seconds, float), np.maximum(curves[key], floor))
         if len(fitted):
             self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max()), padding=0.06)
         self._mark_seams(self._curves.seams)
 
-    def _mark_seams(self, epochs: list[float]) -> None:
-        while len(self._seams) > len(epochs):
+    def _mark_seams(self, seconds: list[float]) -> None:
+        while len(self._seams) > len(seconds):
             self.getPlotItem().removeItem(self._seams.pop())
-        while len(self._seams) < len(epochs):
-            line = pg.InfiniteLine(epochs[len(self._seams)], pen=self._seam_pen)
+        while len(self._seams) < len(seconds):
+            line = pg.InfiniteLine(seconds[len(self._seams)], pen=self._seam_pen)
             self.getPlotItem().addItem(line, ignoreBounds=True)
             self._seams.append(line)

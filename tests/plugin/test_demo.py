@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from napari_smi_inr.plugin import demo, sample_data
+from napari_smi_inr.plugin._qt import glide
+from napari_smi_inr.plugin.session import session_of
+
+
+@pytest.fixture
+def quick(monkeypatch, tiny_dataset):
+    """The demo on a tiny phantom, gliding faster."""
+    monkeypatch.setattr(sample_data, "simulate", lambda seed: tiny_dataset)
+    monkeypatch.setattr(glide, "_WAIT", 0.1)
+    monkeypatch.setattr(glide, "_SECONDS", 3.0)
+
+
+def start(viewer):
+    widget = demo.start_demo(viewer)
+    widget.model.detail.value = "length"
+    widget.model.advanced["epochs"].value = 3
+    widget.model.lmax.value = 2
+    return widget
+
+
+def test_the_demo_ends_inside_the_zoom_layer(window, quick, qtbot):
+    viewer, _ = window()
+    widget = start(viewer)
+    zooms, camera = [], viewer.scene.camera
+    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=60_000)
+    camera.events.zoom.connect(lambda event: zooms.append(event.value))
+    whole = camera.zoom
+    target = np.array(demo.SIGHT_MM[1:])
+    qtbot.waitUntil(lambda: np.allclose(camera.center[-2:], target, atol=1e-6), timeout=20_000)
+    qtbot.wait(200)
+    assert camera.zoom == pytest.approx(whole * demo.ZOOM, rel=1e-6)
+    assert len(zooms) > 4  # gently, not at once
+    assert zooms == sorted(zooms)
+    zoom = viewer.layers[-1]
+    assert session_of(zoom) is not None
+    assert zoom.visible
+    assert viewer.dims.point[1] == pytest.approx(demo.SIGHT_MM[0])
+
+
+def test_the_glide_yields_to_the_user(window, quick, qtbot, monkeypatch):
+    monkeypatch.setattr(glide, "_SECONDS", 30.0)
+    viewer, hands = window()
+    widget = start(viewer)
+    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=60_000)
+    qtbot.wait(1200)
+    hands.wheel(3)
+    qtbot.wait(200)
+    zoom = viewer.scene.camera.zoom
+    qtbot.wait(500)
+    assert viewer.scene.camera.zoom == zoom
