@@ -66,6 +66,8 @@ def test_an_oblique_scan_reads_single_planes_as_it_reads_the_whole(tmp_path):
     data = layer_of(tmp_path / "dwi.nii.gz").data
     whole = np.asarray(data)
     assert whole.shape == data.shape
+    assert np.isnan(whole).any()  # the corners of the upright box around it, transparent
+    assert np.isfinite(whole[:, *(n // 2 for n in whole.shape[1:])]).all()
     np.testing.assert_array_equal(data[3, 2], whole[3, 2])
     np.testing.assert_array_equal(data[1:4, :, 3, ::2], whole[1:4, :, 3, ::2])
 

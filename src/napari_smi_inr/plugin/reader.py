@@ -127,7 +127,7 @@ def _volume_layer(file: Path, values: NDArray[np.float32], affine: NDArray[np.fl
     options |= {"name": _name(file), "metadata": {KEY: origin}}
     stand_upright(origin)
     if origin.binary:
-        return np.asarray(data, np.uint8), options | {"opacity": _MASK_OPACITY}, "labels"
+        return np.nan_to_num(data).astype(np.uint8), options | {"opacity": _MASK_OPACITY}, "labels"
     return data, options | {"contrast_limits": _limits(values)}, "image"
 
 

@@ -61,10 +61,15 @@ class WorldVolumes:
     def _read(self, volumes: NDArray[np.int_], *indices: NDArray[np.int_]) -> NDArray[Any]:
         along = (s * i + t for s, i, t in zip(self.scale, indices, self.translate, strict=True))
         points = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1)
-        voxels = np.moveaxis(world_to_voxel(self._affine, napari_to_world(points)), -1, 0)
+        voxels = world_to_voxel(self._affine, napari_to_world(points))
+        outside = np.any((voxels < -0.5) | (voxels > np.array(self._values.shape[:3]) - 0.5), axis=-1)
+        at = np.moveaxis(voxels, -1, 0)
         out = np.empty((len(volumes), *points.shape[:3]), self.dtype)
         for row, volume in zip(out, volumes, strict=True):
-            row[...] = map_coordinates(self._values[..., int(volume)], voxels, order=self._order, prefilter=False)
+            row[...] = map_coordinates(
+                self._values[..., int(volume)], at, order=self._order, mode="nearest", prefilter=False
+            )
+        out[:, outside] = np.nan if np.issubdtype(self.dtype, np.floating) else 0  # NaN is transparent
         return out
 
 
