@@ -23,8 +23,8 @@ from napari_smi_inr.cli.headless import draw
 from napari_smi_inr.plugin.demo import start_demo
 
 IMAGES = Path(__file__).parent / "images"
-WINDOW = (1600, 950)
-LIMIT = 400_000  # bytes a picture
+WINDOW = (1500, 900)
+MEETING_PLACE = (-4.5, 14.0, -12.0)  # z, y, x [mm]
 
 
 def main() -> None:
@@ -42,25 +42,29 @@ def pictures_of_the_window() -> None:
     widget = start_demo(viewer)
     wait_for(1)
     viewer.window.resize(*WINDOW)
-    wait(lambda: widget.session.status.busy and widget.session.status.fraction > 0.75, 120)
+    wait(lambda: widget.session.status.busy and widget.session.status.fraction > 0.9, 300)
     wait_for(0.5)
     save(viewer.screenshot(canvas_only=False, flash=False), "fitting.png")
-    wait(lambda: not widget.session.status.busy, 180)
+    wait(lambda: not widget.session.status.busy, 300)
     wait_for(9)  # the camera's way into the map, and the zoom layer's last tiles
     save(viewer.screenshot(canvas_only=False, flash=False), "zoom.png")
     save_pair(viewer)
-    for section in widget.questions:
-        section.unfold(True)
+    widget.questions[0].unfold(True)
     wait_for(1)
-    save(pixels_of(widget), "data.png")
+    save(pixels_of(widget.questions[0]), "data.png")
     viewer.close()
 
 
 def save_pair(viewer: napari.Viewer) -> None:
-    """The canvas with the zoom layer, and with the voxels it came from."""
-    fine = viewer.screenshot(canvas_only=True, flash=False)
+    """The canvas with the voxels of a map, and with the zoom layer, where callosum, capsule and putamen meet."""
     zoom = viewer.layers.selection.active
     coarse = viewer.layers[f"{zoom.name} · voxels"]
+    viewer.layers["phantom"].visible = False
+    zoom.contrast_limits = coarse.contrast_limits = np.nanpercentile(coarse.data, [1, 99])
+    viewer.scene.camera.center, viewer.scene.camera.zoom = MEETING_PLACE, viewer.scene.camera.zoom / 2.2
+    viewer.dims.set_point(viewer.dims.ndim - 3, MEETING_PLACE[0])
+    wait_for(6)
+    fine = viewer.screenshot(canvas_only=True, flash=False)
     zoom.visible, coarse.visible = False, True
     wait_for(1)
     save(np.hstack([viewer.screenshot(canvas_only=True, flash=False), fine]), "voxels_and_zoom.png", width=1500)

@@ -57,7 +57,9 @@ PARAMETERS: dict[str, Parameter] = {
         Parameter("Dp", "extra-axonal radial diffusivity", _DIFFUSIVITY, (0.0, 1.5), (0.0, 1.5), "magma", "dp"),
         Parameter("f", "intra-axonal signal fraction", "", (0.0, 1.0), (0.0, 1.0), "viridis", "f"),
         Parameter("S0", "signal without diffusion weighting", "signal", None, None, "gray", "s0"),
-        Parameter("p2", "orientation coherence (rotational invariant of order 2)", "", (0.0, 1.0), (0.0, 0.8), "inferno", "p2"),
+        Parameter(
+            "p2", "orientation coherence (rotational invariant of order 2)", "", (0.0, 1.0), (0.0, 0.8), "inferno", "p2"
+        ),
     )
 }
 """Scalar parameters by symbol, in the order every array of them uses."""

@@ -5,6 +5,8 @@ Coefficients run over l = 0, 2, … lmax and m = -l … l, so (l, m) stands at i
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import sph_harm_y
@@ -31,7 +33,7 @@ def lmax_of(n: int) -> int:
     ValueError
         If no even order has that many coefficients.
     """
-    lmax = round((np.sqrt(8 * n + 1) - 3) / 2)
+    lmax = round((math.sqrt(8 * n + 1) - 3) / 2)
     if lmax % 2 or n_coefficients(lmax) != n:
         raise ValueError(f"{n} is not the number of even SH coefficients of any order (1, 6, 15, 28, 45, …)")
     return lmax
@@ -82,7 +84,7 @@ def rotational_invariants(fod: ArrayLike) -> NDArray[np.float64]:
     coefficients = np.asarray(fod, dtype=np.float64)
     l = degrees(lmax_of(coefficients.shape[-1]))
     power = [np.sum(coefficients[..., l == order] ** 2, axis=-1) for order in range(0, l[-1] + 1, 2)]
-    return np.sqrt(4.0 * np.pi / (2.0 * np.unique(l) + 1.0) * np.stack(power, axis=-1))
+    return np.asarray(np.sqrt(4.0 * np.pi / (2.0 * np.unique(l) + 1.0) * np.stack(power, axis=-1)))
 
 
 def half_sphere(n: int) -> NDArray[np.float64]:

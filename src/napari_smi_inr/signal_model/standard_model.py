@@ -49,8 +49,8 @@ def _predict(
 ) -> NDArray[np.float64]:
     lmax = lmax_of(fod.shape[1])
     b, b_delta, group = acquisition.kernel_groups()
-    tissue = [torch.as_tensor(values[key])[:, None] for key in KERNEL_PARAMETERS]
-    response = kernel(torch.as_tensor(b), torch.as_tensor(b_delta), *tissue, lmax=lmax).numpy()  # (N, G, L)
+    Di, De, Dp, f = (torch.as_tensor(values[key])[:, None] for key in KERNEL_PARAMETERS)
+    response = kernel(torch.as_tensor(b), torch.as_tensor(b_delta), Di, De, Dp, f, lmax).numpy()  # (N, G, L)
     basis = real_sh(acquisition.directions, lmax)
     order = degrees(lmax) // 2
     signal = np.empty((len(fod), acquisition.n_volumes))
