@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[Fit
     from ..api import fit_steps
 
     last, scale = None, dataset.scale
-    with stopping_politely() as stop_asked, bar(desc="preparing") as shown:
+    with stopping_politely() as stop_asked, bar("{elapsed} done{postfix}", desc="preparing") as shown:
         for last in fit_steps(dataset, config):
             _show(shown, last, scale)
             if stop_asked():
@@ -50,7 +51,10 @@ def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[Fit
 
 def _show(shown: Any, step: FitStep, scale: float) -> None:
     shown.total = step.n_iterations
-    shown.set_postfix_str(f"held-out error {scale * step.losses.held_out:.4g}", refresh=False)
+    error = scale * step.losses.held_out
+    known = f", held-out error {error:.4g}" if isfinite(error) else ""
+    # its own estimate of the time left: batches of probes and of the fit differ in length
+    shown.set_postfix_str(f"{shown.format_interval(step.remaining)} left{known}", refresh=False)
     shown.update(step.iteration - shown.n)
     if shown.desc != _PHASES[step.phase]:
         shown.set_description_str(_PHASES[step.phase])  # shown at once, in a log too
@@ -63,11 +67,11 @@ def tell_if_interrupted(finished: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def bar(**settings: Any) -> Any:
+def bar(times: str = "{elapsed} done, {remaining} left", **settings: Any) -> Any:
     """A progress bar on stderr; a line now and then where that is not a terminal."""
     from tqdm import tqdm
 
-    line = "{desc}  {percentage:3.0f}%|{bar:30}| {elapsed} done, {remaining} left  {postfix}"
+    line = "{desc}  {percentage:3.0f}%|{bar:30}| " + times
     interval = 0.1 if sys.stderr.isatty() else _IN_A_LOG
     return tqdm(bar_format=line, mininterval=interval, dynamic_ncols=True, delay=0.2, **settings)
 
