@@ -77,7 +77,7 @@ def test_a_view_left_behind_is_dropped_within_a_batch(start):
     assert all(tile in source.cache for tile in tiles_of(second))
     left = [tile for tile in tiles_of(first) if tile not in source.cache]
     assert left
-    assert worker.tally.abandoned <= TILE**2
+    assert worker.tally.abandoned <= TILE**2 + field.largest  # a tile, or a batch of smaller ones
     assert field.largest * 10e-6 <= 0.030
 
 

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from ..sampling.sampler import Sampler
 from .pyramid import Pyramid
 from .resident import Resident
 from .tile_cache import TileCache, at_stride
-from .view_state import STRIDES, PlaneView, Tile
+from .view_state import STRIDES, TILE, PlaneView, Tile
 
 THREAD_NAME = "smi-inr tiles"
 
@@ -145,56 +147,66 @@ class TileWorker:
         )
         if not source.resident.complete and not source.resident.knows(axis, plane):
             return (lambda: self._fill_resident(source, axis, plane, near=True)), None
-        tile = self._most_wanted(source)
-        if tile is not None and tile.stride > 1:
-            return (lambda: self._fill_tile(source, tile)), None
+        tiles = self._most_wanted(source)
+        if tiles and tiles[0].stride > 1:
+            return (lambda: self._fill_tiles(source, tiles)), None
         if not source.resident.complete:
             return (lambda: self._fill_resident(source, axis, plane, near=False)), None
-        if tile is None:
+        if not tiles:
             return None, None
         early = self.moved + SETTLE_SECONDS - time.monotonic()
-        return (None, early) if early > 0 else ((lambda: self._fill_tile(source, tile)), None)
+        return (None, early) if early > 0 else ((lambda: self._fill_tiles(source, tiles)), None)
 
-    def _most_wanted(self, source: Source) -> Tile | None:
-        heads = []
+    def _most_wanted(self, source: Source) -> list[Tile]:
+        """Take the next tiles of the coarsest pass that is still to do, as many as make one batch."""
         for queue in self._queues.values():
             while queue and queue[0] in source.cache:
                 queue.popleft()
-            if queue:
-                heads.append(queue[0])
-        return max(heads, key=lambda tile: tile.stride, default=None)
+        queue = max(self._queues.values(), key=lambda q: q[0].stride if q else 0, default=deque())
+        if not queue:
+            return []
+        stride = queue[0].stride
+        count = max(1, source.sampler.batch_size * stride**2 // TILE**2)
+        return [tile for tile in islice(queue, count) if tile.stride == stride and tile not in source.cache]
 
     def _fill_resident(self, source: Source, axis: int, plane: float, near: bool) -> None:
         indices = source.resident.next_missing(axis, plane, source.sampler.batch_size, near)
         source.resident.fill(indices, source.sampler.evaluate(source.resident.points(indices)))
         self.tally.resident += len(indices)
 
-    def _fill_tile(self, source: Source, tile: Tile) -> None:
+    def _fill_tiles(self, source: Source, tiles: list[Tile]) -> None:
         def dropped() -> bool:
-            return not self._running or self._source is not source or tile not in self._wanted
+            return not self._running or self._source is not source or self._wanted.isdisjoint(tiles)
 
         before = source.sampler.evaluated
-        values = _evaluate(source, tile, dropped)
+        known = [_begun(source, tile) for tile in tiles]
+        values = source.sampler.at(np.concatenate([k.points for k in known]), dropped)
         cost = source.sampler.evaluated - before
         self.tally.evaluated += cost
         if values is None:
             self.tally.abandoned += cost
-        else:
-            source.cache.put(tile, values)
+            return
+        parts = np.split(values, np.cumsum([len(k.points) for k in known])[:-1])
+        for tile, begun, part in zip(tiles, known, parts, strict=True):
+            begun.values[begun.todo] = part
+            source.cache.put(tile, np.ascontiguousarray(np.moveaxis(begun.values, -1, 0)))
 
 
-def _evaluate(source: Source, tile: Tile, dropped: Callable[[], bool]) -> NDArray[np.float32] | None:
-    """(C, h, w) samples of a tile; the fine pass takes over those of the pass before, which lie on its lattice."""
+class _Begun(NamedTuple):
+    """A tile before its evaluation: (h, w, C) values, which of them are to do, and where those (n, 3) points are."""
+
+    values: NDArray[np.float32]
+    todo: NDArray[np.bool_]
+    points: NDArray[np.float64]
+
+
+def _begun(source: Source, tile: Tile) -> _Begun:
+    """Start a tile; the fine pass takes over the samples of the pass before, which lie on its lattice."""
     request = tile.request(source.pyramid)
-    points = request.points()
     previous = source.cache.get(at_stride(tile, 2)) if tile.stride == 1 else None
     values = np.empty((*request.shape[1:], source.sampler.n_channels), np.float32)
     todo = np.ones(values.shape[:2], bool)
     if previous is not None:
         todo[::2, ::2] = False
         values[::2, ::2] = np.moveaxis(previous, 0, -1)
-    fresh = source.sampler.at(points[todo.ravel()], dropped)
-    if fresh is None:
-        return None
-    values[todo] = fresh
-    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    return _Begun(values, todo, request.points()[todo.ravel()])
