@@ -10,10 +10,11 @@ import napari_smi_inr as smi
 from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.inr.config import FitConfig
+from napari_smi_inr.inr.loss import SignalModel
 from napari_smi_inr.inr.network import Tissue
 from napari_smi_inr.inr.problem import Problem, held_out_volumes
 from napari_smi_inr.parameters import KERNEL_PARAMETERS
-from napari_smi_inr.signal_model.spherical_harmonics import half_sphere
+from napari_smi_inr.signal_model.spherical_harmonics import P00, half_sphere
 from napari_smi_inr.simulation.protocol import paper_protocol
 
 CPU = torch.device("cpu")
@@ -132,3 +133,16 @@ def test_the_rician_loss_needs_a_noise_level(tiny_dataset):
     with pytest.raises(InputError, match="needs the noise level") as caught:
         problem(replaced(tiny_dataset, noise=None), loss="rician")
     assert caught.value.where == "noise"
+
+
+def test_the_data_term_reads_as_the_error_of_a_measurement(tiny_dataset):
+    """Reduced or not, what is reported is the plain root mean square residual of the trained volumes."""
+    fit = problem(tiny_dataset)
+    n, trained = fit.n_voxels, ~fit.held
+    kernel, fod = torch.tensor([2.0, 1.8, 0.5, 0.6]), torch.tensor([P00, 0.1, 0.0, 0.0, 0.05, 0.0])
+    tissue = Tissue(kernel.repeat(n, 1), torch.full((n,), 0.9), fod.float().repeat(n, 1))
+    full = SignalModel(tiny_dataset.acquisition.select(trained), 2, reduced=False)
+    signal = torch.from_numpy(tiny_dataset.signal[tiny_dataset.mask][:, trained] / fit.scale).float()
+    residual = full(tissue) - full.measure(signal)
+    reading = fit.per_measurement(float(fit.misfit(tissue, torch.arange(n))))
+    assert reading == pytest.approx(float(residual.square().mean().sqrt()), rel=1e-4)

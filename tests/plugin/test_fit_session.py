@@ -142,7 +142,9 @@ def test_curves_break_where_a_phase_ends(tiny_dataset):
     for step in smi.fit_steps(tiny_dataset, config):
         curves.add(step)
     breaks = np.isnan(curves.data)
-    assert breaks.sum() == len(curves.seams) >= 1
+    assert breaks.sum() == len(curves.phases) - 1 >= 1
+    assert [name for _, name in curves.phases][-1] == "fit"
+    assert curves.phases == sorted(curves.phases)
     assert curves.seconds == sorted(curves.seconds)
     assert len(curves.seconds) == len(curves.data) == len(curves.held_out) == len(curves.nonnegativity)
     assert np.isfinite(np.array(curves.held_out)[~breaks]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,18 @@ def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArr
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """One reading of the three curves; ``held_out`` is NaN where nothing is held out."""
+    """One reading of the three curves.
+
+    Attributes
+    ----------
+    data
+        Error on the measurements trained on: for the mse loss its root mean square, in units of the scale, so
+        that it compares with `held_out`; for the rician loss the negative log-likelihood of a measurement.
+    nonnegativity
+        Mean square of the FOD's negative part.
+    held_out
+        Root mean square error on the held-out measurements, in units of the scale; NaN where there are none.
+    """
 
     data: float
     nonnegativity: float
@@ -89,7 +101,11 @@ class Problem:
             device
         )
         self.sigma = _sigma(dataset, self.scale).to(device) if rician else None
-        self.measured = self.signal_model.measure(signal[:, ~self.held].to(device))
+        trained = signal[:, ~self.held].to(device)
+        self.measured = self.signal_model.measure(trained)
+        # What the reduction leaves out of a squared error: the part of the data no tissue could explain.
+        unexplained = (trained.square().sum() - self.measured.square().sum()) / len(trained)
+        self._unexplained = 0.0 if rician else float(unexplained)
         self.nonnegativity = Nonnegativity(config.lmax).to(device)
 
     def _hold_out(
@@ -114,6 +130,11 @@ class Problem:
         if self.sigma is None:
             return squared_error(predicted, measured)
         return rician_nll(predicted, measured, self.sigma[voxels])
+
+    def per_measurement(self, misfit: float) -> float:
+        """A mean of :meth:`misfit` as ``Losses.data`` states it."""
+        share = (misfit + self._unexplained) / int((~self.held).sum())
+        return share if self.sigma is not None else math.sqrt(max(share, 0.0))
 
     def held_out_error(self, tissue: Tissue) -> float:
         """Root mean square error on the held-out volumes at the judged voxels, in units of the scale."""

@@ -84,7 +84,7 @@ class Trainer:
         """The loss's two terms, averaged over this epoch so far, and the latest held-out error."""
         begun = self.done % self.batches
         data, negative = (self._terms / begun).tolist() if begun else self._last_terms
-        return Losses(data, negative, self._held_out)
+        return Losses(self.problem.per_measurement(data), negative, self._held_out)
 
     def advance(self, seconds: float) -> None:
         """Train for about so long, one batch at least, and not beyond the end."""

@@ -63,23 +63,24 @@ class Curves:
         Work since the start, pauses left out.
     data, nonnegativity, held_out
         The losses then; NaN at the seam between two phases, so that curves break there.
-    seams
-        Seconds at which one phase ended and the next began.
+    phases
+        When each phase began [s], and its name.
     """
 
     seconds: list[float] = field(default_factory=list)
     data: list[float] = field(default_factory=list)
     nonnegativity: list[float] = field(default_factory=list)
     held_out: list[float] = field(default_factory=list)
-    seams: list[float] = field(default_factory=list)
+    phases: list[tuple[float, str]] = field(default_factory=list)
     _phase: tuple[str, float] | None = None
 
     def add(self, step: FitStep) -> bool:
         """Take in a step; False if it has nothing new."""
         phase = (step.phase, step.detail)
-        if self._phase not in (None, phase):
-            self._append(step.elapsed, math.nan, math.nan, math.nan)
-            self.seams.append(step.elapsed)
+        if self._phase != phase:
+            if self._phase is not None:
+                self._append(step.elapsed, math.nan, math.nan, math.nan)
+            self.phases.append((step.elapsed, f"{step.detail:.3g} mm?" if step.phase == "detail" else "fit"))
         self._phase = phase
         losses = step.losses
         if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):

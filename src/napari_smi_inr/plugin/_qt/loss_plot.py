@@ -90,12 +90,14 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
             line.setData(np.array(self._curves.seconds, float), np.maximum(curves[key], floor))
         if len(fitted):
             self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max()), padding=0.06)
-        self._mark_seams(self._curves.seams)
+        self._mark_phases(self._curves.phases)
 
-    def _mark_seams(self, seconds: list[float]) -> None:
-        while len(self._seams) > len(seconds):
+    def _mark_phases(self, phases: list[tuple[float, str]]) -> None:
+        """A dotted line where a phase begins, its name beside it."""
+        while len(self._seams) > len(phases):
             self.getPlotItem().removeItem(self._seams.pop())
-        while len(self._seams) < len(seconds):
-            line = pg.InfiniteLine(seconds[len(self._seams)], pen=self._seam_pen)
+        for seconds, name in phases[len(self._seams) :]:
+            options = {"position": 0.96, "anchors": [(0, 0), (0, 0)], "color": "#909090"}
+            line = pg.InfiniteLine(seconds, pen=self._seam_pen, label=name, labelOpts=options)
             self.getPlotItem().addItem(line, ignoreBounds=True)
             self._seams.append(line)
