@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
-_PHASES = {"detail": "choosing the detail", "fit": "fitting"}
+_PHASES = {"detail": "choosing detail", "fit": "fitting"}
 _IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
 
 
@@ -52,7 +52,7 @@ def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[Fit
 def _show(shown: Any, step: FitStep, scale: float) -> None:
     shown.total = step.n_iterations
     error = scale * step.losses.held_out
-    known = f", held-out error {error:.4g}" if isfinite(error) else ""
+    known = f", held out {error:.4g}" if isfinite(error) else ""
     # its own estimate of the time left: batches of probes and of the fit differ in length
     shown.set_postfix_str(f"{shown.format_interval(step.remaining)} left{known}", refresh=False)
     shown.update(step.iteration - shown.n)
@@ -71,9 +71,10 @@ def bar(times: str = "{elapsed} done, {remaining} left", **settings: Any) -> Any
     """A progress bar on stderr; a line now and then where that is not a terminal."""
     from tqdm import tqdm
 
-    line = "{desc}  {percentage:3.0f}%|{bar:30}| " + times
-    interval = 0.1 if sys.stderr.isatty() else _IN_A_LOG
-    return tqdm(bar_format=line, mininterval=interval, dynamic_ncols=True, delay=0.2, **settings)
+    line = "{desc}  {percentage:3.0f}%|{bar:16}| " + times
+    watched = sys.stderr.isatty()
+    manner = {"dynamic_ncols": True, "mininterval": 0.1} if watched else {"ncols": 120, "mininterval": _IN_A_LOG}
+    return tqdm(bar_format=line, delay=0.2, **manner, **settings)
 
 
 @contextmanager
