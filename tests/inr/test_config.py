@@ -15,6 +15,7 @@ def test_paper_is_the_published_set_up():
     assert (paper.epochs, paper.batch_size, paper.learning_rate) == (150, 500, 1e-4)
     assert (paper.nonnegativity, paper.held_out, paper.loss) == (5.0, 0.0, "mse")
     assert paper.share_hidden is False  # as the text says; the published code shares
+    assert paper.weight_decay == 0.0
     assert paper.preset == "paper"
 
 

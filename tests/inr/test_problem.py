@@ -146,3 +146,23 @@ def test_the_data_term_reads_as_the_error_of_a_measurement(tiny_dataset):
     residual = full(tissue) - full.measure(signal)
     reading = fit.per_measurement(float(fit.misfit(tissue, torch.arange(n))))
     assert reading == pytest.approx(float(residual.square().mean().sqrt()), rel=1e-4)
+
+
+@pytest.mark.parametrize("snr", [10, 50])
+def test_the_noise_is_known_from_what_no_tissue_explains(snr):
+    """Truth of lmax 2 seen at lmax 2: all that the shells' SH cannot express is noise, S0/SNR in each voxel."""
+    dataset = smi.simulate((10, 10, 3), voxel_size=8.0, snr=snr, seed=3)
+    fit = problem(dataset)
+    expected = np.mean(np.square(dataset.noise[dataset.mask] / fit.scale))
+    assert fit.noise_variance == pytest.approx(expected, rel=0.05)
+
+
+def test_a_given_noise_level_is_taken_as_it_is():
+    dataset = smi.simulate((10, 10, 3), voxel_size=8.0, snr=20, noise="rician", seed=3)
+    fit = problem(dataset, loss="rician")
+    assert fit.noise_variance == pytest.approx(np.mean(np.square(dataset.noise[dataset.mask] / fit.scale)), rel=1e-5)
+
+
+def test_without_noise_there_is_none():
+    dataset = smi.simulate((10, 10, 3), voxel_size=8.0, snr=np.inf, seed=3)
+    assert problem(dataset).noise_variance < 1e-8

@@ -22,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "start_from_data": False,
         "batch_size": 500,
         "learning_rate": 1e-4,
+        "weight_decay": 0.0,
         "schedule": "decay",
     },
 }
@@ -63,6 +64,9 @@ class FitConfig(BaseModel):
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
     batch_size: int = Field(256, ge=1, description="voxels a step")
     learning_rate: float = Field(4e-3, gt=0)
+    weight_decay: float = Field(
+        100.0, ge=0, description="pull of the weights towards zero, times the variance of the noise where b = 0 is 1"
+    )
     schedule: Literal["one-cycle", "decay"] = "one-cycle"
 
     @classmethod

@@ -105,7 +105,7 @@ class Problem:
         self.measured = self.signal_model.measure(trained)
         # What the reduction leaves out of a squared error: the part of the data no tissue could explain.
         unexplained = (trained.square().sum() - self.measured.square().sum()) / len(trained)
-        self._unexplained = 0.0 if rician else float(unexplained)
+        self._unexplained = max(0.0, float(unexplained))
         self.nonnegativity = Nonnegativity(config.lmax).to(device)
 
     def _hold_out(
@@ -123,6 +123,14 @@ class Problem:
     def n_voxels(self) -> int:
         """Voxels to explain."""
         return len(self.points)
+
+    @property
+    def noise_variance(self) -> float:
+        """Variance of the noise in units of the scale squared: as given, or from what no tissue could explain."""
+        if self.sigma is not None:
+            return float(self.sigma.square().mean())
+        rows, volumes = self.signal_model.project.shape
+        return self._unexplained / (volumes - rows) if volumes > rows else 0.0
 
     def misfit(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """Data term of the loss for a batch."""

@@ -58,7 +58,13 @@ class Trainer:
         self.done = 0
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._features = self._encode_once()
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=config.learning_rate,
+            # A prior weighs more the less the data can say. Without it this is plain Adam.
+            weight_decay=config.weight_decay * problem.noise_variance,
+            fused=True,
+        )
         self._best_state: dict[str, torch.Tensor] | None = None
         self._terms = torch.zeros(2, device=device)  # summed over the batches of this epoch
         self._last_terms = [math.nan, math.nan]
