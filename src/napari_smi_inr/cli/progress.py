@@ -22,6 +22,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 _PHASES = {"detail": "choosing detail", "fit": "fitting"}
+_WIDTH_IN_A_LOG = 120
 _IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
 
 
@@ -73,8 +74,14 @@ def bar(times: str = "{elapsed} done, {remaining} left", **settings: Any) -> Any
 
     line = "{desc}  {percentage:3.0f}%|{bar:16}| " + times
     watched = sys.stderr.isatty()
-    manner = {"dynamic_ncols": True, "mininterval": 0.1} if watched else {"ncols": 120, "mininterval": _IN_A_LOG}
-    return tqdm(bar_format=line, delay=0.2, **manner, **settings)
+    return tqdm(
+        bar_format=line,
+        delay=0.2,
+        dynamic_ncols=watched,
+        ncols=None if watched else _WIDTH_IN_A_LOG,
+        mininterval=0.1 if watched else _IN_A_LOG,
+        **settings,
+    )
 
 
 @contextmanager
