@@ -1,11 +1,10 @@
 """The window keeps answering: stalls measured by a heartbeat, next to an ordinary multiscale image in the same window.
 
-Limits for zoom, pan and slices: 99 % of gaps within 60 ms, or within 30 ms of the ordinary image's where that is more
-(of a hundred beats or more: fewer have no 99th percentile, and mean that the machine was busy elsewhere). For these and
-for rolling: the longest within max(150 ms, that of the ordinary image + 70 ms). This is meant for a machine of one's
-own. Where others hold the processor, the limits grow by the share of it that is denied to this process (measured by
-spinning: 1 on a free machine), and each gesture has up to four attempts, every one with a fresh field and an empty
-cache: a stall the layer makes would come back in each.
+Limits: over zooming, panning and slicing together 99 % of gaps within 60 ms, or within 30 ms of the ordinary image's
+where that is more; in each of these and in rolling the longest within max(150 ms, that of the ordinary image + 70 ms).
+This is meant for a machine of one's own. Where others hold the processor, the limits grow by the share of it that is
+denied to this process (measured by spinning: 1 on a free machine), a percentile needs a hundred beats to be one, and
+there are up to four attempts, each with a fresh field and an empty cache: a stall the layer makes would come back.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def denied():
 
 
 def measure(hands, pump, make_heartbeat, viewer):
-    """99th percentile and maximum of the gaps [ms], and the denied share, of each gesture from the home view."""
+    """Gaps [ms] and denied share of each gesture, from the home view."""
     viewer.dims.order = (0, 1, 2)
     viewer.reset_view()
     viewer.dims.set_current_step(0, viewer.dims.nsteps[0] // 2)
@@ -77,20 +76,24 @@ def measure(hands, pump, make_heartbeat, viewer):
         with make_heartbeat() as heart:
             gesture()
             pump(150)
-        p99 = np.percentile(heart.gaps, 99) if len(heart.gaps) >= 100 else 0.0
-        found[name] = np.array([p99, heart.gaps.max(), max(before, denied())])
+        found[name] = (heart.gaps, max(before, denied()))
     return found
 
 
+def p99(found):
+    """99th percentile over the flowing gestures; none from fewer than a hundred beats."""
+    gaps = np.concatenate([found[name][0] for name in ("zoom", "pan", "z")])
+    return np.percentile(gaps, 99) if len(gaps) >= 100 else np.nan
+
+
 def excess(found, baseline):
-    """How far each gesture exceeds its limits [ms]; at most 0 when it keeps them."""
-    worst = {}
-    for name, (p99, longest, share) in found.items():
-        base99, base_longest, _ = baseline[name]
-        worst[name] = longest - max(150 * share, base_longest + 70 * share)
-        if name != "roll":  # a single event: it has a longest gap, but no percentile
-            worst[name] = max(worst[name], p99 - max(60 * share, base99 + 30 * share))
-    return worst
+    """How far each limit is exceeded [ms]; at most 0 where it is kept."""
+    over = {}
+    for name, (gaps, share) in found.items():
+        over[name] = gaps.max() - max(150 * share, baseline[name][0].max() + 70 * share)
+    share = max(found[name][1] for name in ("zoom", "pan", "z"))
+    over["p99"] = np.nan_to_num(p99(found) - np.fmax(60 * share, p99(baseline) + 30 * share), nan=0.0)
+    return over
 
 
 def test_the_window_answers_while_the_field_is_evaluated(window, make_field, settle, pump, make_heartbeat, slicing):
@@ -99,7 +102,7 @@ def test_the_window_answers_while_the_field_is_evaluated(window, make_field, set
     field = make_field(microseconds=FIELD_MICROSECONDS)
     layer = add_zoom_layer(viewer, field, "f", visible=False)
     settle(layer)
-    left = set(gestures(hands, pump))
+    left = {*gestures(hands, pump), "p99"}
     for _ in range(ATTEMPTS):
         image.visible, layer.visible = True, False
         baseline = measure(hands, pump, make_heartbeat, viewer)
@@ -109,8 +112,10 @@ def test_the_window_answers_while_the_field_is_evaluated(window, make_field, set
         settle(layer)
         found = measure(hands, pump, make_heartbeat, viewer)
         left &= {name for name, ms in excess(found, baseline).items() if ms > 0}
-        for name in found:
-            print(f"{name:5} p99, max [ms], denied: still {baseline[name].round(1)}, zoom layer {found[name].round(1)}")
+        for name, (gaps, share) in found.items():
+            still = baseline[name][0].max()
+            print(f"{name:5} longest {gaps.max():.0f} ms, ordinary image {still:.0f} ms, denied {share:.1f}")
+        print(f"p99 {p99(found):.0f} ms, ordinary image {p99(baseline):.0f} ms")
         if not left:
             break
     assert not left
