@@ -9,7 +9,7 @@ from napari_smi_inr.plugin.session import session_of
 @pytest.fixture
 def quick(monkeypatch, tiny_dataset):
     """The demo on a tiny phantom, gliding faster."""
-    monkeypatch.setattr(sample_data, "simulate", lambda seed: tiny_dataset)
+    monkeypatch.setattr(sample_data, "simulate", lambda **_: tiny_dataset)
     monkeypatch.setattr(glide, "_WAIT", 0.1)
     monkeypatch.setattr(glide, "_SECONDS", 3.0)
 

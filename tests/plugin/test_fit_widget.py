@@ -42,7 +42,7 @@ def dock(window, qtbot):
 @pytest.fixture
 def loaded(dock, tiny_dataset, qtbot, monkeypatch):
     """The dock widget with the sample chosen, which here is tiny."""
-    monkeypatch.setattr(sample_data, "simulate", lambda seed: tiny_dataset)
+    monkeypatch.setattr(sample_data, "simulate", lambda **_: tiny_dataset)
 
     def add(epochs=20):
         viewer, hands, docked, widget = dock()

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from ..inr.field import FittedField
     from ..simulation.simulate import SimulatedDataset
 
-LMAX = 4
-"""Order of the phantom's FODs and of the fit."""
-
 _NAME = "phantom"
 _DETAIL = (15.0, 45.0, 42.0, 72.0)  # mm in the plane of the figure: where callosum, capsule and putamen meet
 
@@ -45,13 +42,14 @@ def run_headless(
     from ..inr.config import FitConfig
     from ..inr.results import write_results
     from ..io.files import output_folder
+    from ..simulation.sample import SAMPLE_LMAX
 
     require_matplotlib()  # and the folder: before the work, not after it
     target = output_folder(folder)
     typer.echo("Simulating a b-tensor scan of a brain-like phantom ...")
-    scan = api.simulate(shape, voxel_size, lmax=LMAX)
-    typer.echo("\n" + scan_report(scan, _NAME, LMAX) + "\n")
-    field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=LMAX, epochs=epochs))
+    scan = api.simulate(shape, voxel_size, lmax=SAMPLE_LMAX)
+    typer.echo("\n" + scan_report(scan, _NAME, SAMPLE_LMAX) + "\n")
+    field, finished = fit_with_progress(scan, FitConfig.from_preset(lmax=SAMPLE_LMAX, epochs=epochs))
     paths = [*write_results(field, target, _NAME), draw(field, scan, target / "zoom.png")]
     typer.echo(f"\n{quality_report(field)}\n\n{written(paths)}\n\nAll in {target}. Look at {paths[-1]} first.")
     tell_if_interrupted(finished)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..simulation.sample import SAMPLE_LMAX
 from ..simulation.simulate import simulate
 from .layer_origin import ScanOrigin
 from .reader import scan_layer
@@ -18,5 +19,5 @@ def phantom_scan() -> list[tuple[Any, dict[str, Any], str]]:
     -------
     One layer; its metadata hold the dataset with its mask, noise map and truth, ready to be fitted.
     """
-    scan = simulate(seed=0)
+    scan = simulate(lmax=SAMPLE_LMAX, seed=0)
     return [scan_layer(NAME, scan.signal, scan.affine, ScanOrigin(None, scan.acquisition, scan))]

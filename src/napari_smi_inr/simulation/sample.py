@@ -20,13 +20,16 @@ STEP = 1 / 16
 TRUTH = "truth"
 """Folder of the true maps, within the scan's."""
 
+SAMPLE_LMAX = 4
+"""Order of the sample's FODs: sharp enough for bundles to stand out."""
+
 
 def write_sample(
     folder: str | Path,
     shape: tuple[int, int, int] = (28, 28, 8),
     voxel_size: float = 3.0,
     snr: float = 50.0,
-    lmax: int = 4,
+    lmax: int = SAMPLE_LMAX,
     noise: NoiseKind = "gaussian",
     seed: int = 0,
 ) -> list[Path]:
