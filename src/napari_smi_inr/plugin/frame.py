@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from .pyramid import Pyramid
 from .resident import ResidentPlane
-from .view_state import TILE, PlaneView, Tile, first_sample
+from .view_state import STRIDES, TILE, PlaneView, Tile, first_sample, tiles_of
 
 Float = NDArray[np.float32]
+
+Window = tuple[tuple[slice, slice], tuple[slice, slice]]
+"""Where a tile meets an image: slices of rows and columns into the image, and into the full-resolution tile."""
 
 
 def interpolate(grid: Float, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Float:
@@ -19,8 +24,12 @@ def interpolate(grid: Float, rows: NDArray[np.float64], columns: NDArray[np.floa
     The grid must be finite: it is multiplied by sparse matrices of weights, which is several times faster than
     gathering its entries, and unlike dense products keeps to one core.
     """
-    across = np.ascontiguousarray((_weights(columns, grid.shape[1]) @ np.ascontiguousarray(grid.T)).T)
-    result: Float = _weights(rows, grid.shape[0]) @ across
+    return _apply(grid, _weights(rows, grid.shape[0]), _weights(columns, grid.shape[1]))
+
+
+def _apply(grid: Float, rows: csr_array, columns: csr_array) -> Float:
+    across = np.ascontiguousarray((columns @ np.ascontiguousarray(grid.T)).T)
+    result: Float = rows @ across
     return result
 
 
@@ -34,6 +43,12 @@ def _weights(positions: NDArray[np.float64], n: int) -> csr_array:
     return csr_array((values, entries, np.arange(0, 2 * len(positions) + 1, 2)), shape=(len(positions), n))
 
 
+@lru_cache(maxsize=64)
+def _tile_weights(n: int, stride: int) -> csr_array:
+    """Weights that enlarge n samples to the side of a tile: a moving view needs them a thousand times a second."""
+    return _weights((np.arange(TILE) - first_sample(stride)) / stride, n)
+
+
 class Frame:
     """The image of one view for one parameter, improved in place as tiles arrive.
 
@@ -43,20 +58,21 @@ class Frame:
         (rows, columns) image, NaN where transparent.
     detail
         (rows, columns) distance between the samples each pixel was made from [mm]; infinite where nothing is known.
+    tiles
+        Those of full resolution that touch the view, those at its centre first.
+    pixel
+        Distance between pixels [mm].
     """
 
     def __init__(self, pyramid: Pyramid, view: PlaneView) -> None:
         self.pyramid, self.view = pyramid, view
         self.values = np.full(view.shape, np.nan, np.float32)
         self.detail = np.full(view.shape, np.inf, np.float32)
+        self.tiles = tiles_of(view)
+        self.pixel = float(max(pyramid.step(view.level)[axis] for axis in view.in_plane))
+        self._windows: dict[tuple[int, int], Window] = {}
         self.pasted: dict[tuple[int, int], int] = {}  # finest stride drawn of each tile
         self.seeded = False
-
-    @property
-    def pixel(self) -> float:
-        """Distance between pixels [mm]."""
-        step = self.pyramid.step(self.view.level)
-        return float(max(step[axis] for axis in self.view.in_plane))
 
     def _positions(self) -> list[NDArray[np.float64]]:
         """Positions [mm] of the rows and of the columns."""
@@ -108,8 +124,14 @@ class Frame:
             return slice(0, 0), covered
         return slice(int(covered[0]), int(covered[-1]) + 1), nearest[covered] - span[0]
 
-    def _window(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Where a tile meets the image: slices into the image and into the full-resolution tile."""
+    def _window(self, tile: Tile) -> Window:
+        """Give the window of a tile, found once for all its strides."""
+        place = tile.row, tile.column
+        if place not in self._windows:
+            self._windows[place] = self._find_window(tile)
+        return self._windows[place]
+
+    def _find_window(self, tile: Tile) -> Window:
         inner, outer = [], []
         for (start, stop), (first, last) in zip(
             tile.span(self.pyramid), (self.view.rows, self.view.columns), strict=True
@@ -124,6 +146,11 @@ class Frame:
         outer, _ = self._window(tile)
         return float(self.detail[outer].max(initial=0.0))
 
+    def unfinished(self) -> list[tuple[Tile, int]]:
+        """List the tiles not yet drawn at full resolution, and the stride that is: one beyond the coarsest for none."""
+        drawn = ((tile, self.pasted.get((tile.row, tile.column), STRIDES[0] + 1)) for tile in self.tiles)
+        return [(tile, stride) for tile, stride in drawn if stride > 1]
+
     def paste(self, tile: Tile, samples: Float) -> None:
         """Draw a tile's (h, w) samples wherever the image is coarser than they are."""
         outer, inner = self._window(tile)
@@ -137,12 +164,12 @@ class Frame:
 
 def _enlarge(samples: Float, stride: int) -> Float:
     """Enlarge samples bilinearly; NaN takes no part, and keeps its own blocks, so the mask's edge stays put."""
-    positions = (np.arange(TILE) - first_sample(stride)) / stride
+    rows, columns = (_tile_weights(n, stride) for n in samples.shape)
     missing = np.isnan(samples)
     if not missing.any():
-        return interpolate(samples, positions, positions)
-    values = interpolate(np.where(missing, np.float32(0), samples), positions, positions)
-    share = interpolate((~missing).astype(np.float32), positions, positions)
+        return _apply(samples, rows, columns)
+    values = _apply(np.where(missing, np.float32(0), samples), rows, columns)
+    share = _apply((~missing).astype(np.float32), rows, columns)
     blocks = [np.minimum(np.arange(TILE) // stride, n - 1) for n in samples.shape]
     share[missing[np.ix_(*blocks)]] = np.nan
     return values / share

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .frame import Frame
 from .pyramid import Pyramid
 from .tile_cache import at_stride
-from .view_state import STRIDES, PlaneView, Tile, tiles_of
+from .view_state import STRIDES, PlaneView, Tile
 from .worker import Source, TileWorker
 
 Float = NDArray[np.float32]
@@ -143,19 +143,16 @@ class ZoomImage:
 
     def _finer(self, frame: Frame, source: Source) -> Any:
         """Tiles known at a finer stride than drawn."""
-        for tile in tiles_of(frame.view):
+        for tile, drawn in frame.unfinished():
             known = source.cache.finest(tile)
-            if known and known[0].stride < frame.pasted.get((tile.row, tile.column), STRIDES[0] + 1):
+            if known and known[0].stride < drawn:
                 yield known[0], known[1]
 
     def _missing(self, frame: Frame, source: Source) -> list[Tile]:
         """Tiles to evaluate: no pass that would be no finer than what is already drawn."""
         missing = []
-        for tile in tiles_of(frame.view):
-            drawn = frame.pasted.get((tile.row, tile.column), STRIDES[0] + 1)
-            if drawn == 1:
-                continue
+        for tile, drawn in frame.unfinished():
             worst = frame.coarsest_detail(tile)
-            passes = [s for s in STRIDES if s < drawn and (s == 1 or s * frame.pixel < worst)]
-            missing += [at_stride(tile, s) for s in passes if at_stride(tile, s) not in source.cache]
+            passes = [at_stride(tile, s) for s in STRIDES if s < drawn and (s == 1 or s * frame.pixel < worst)]
+            missing += [version for version in passes if version not in source.cache]
         return missing
