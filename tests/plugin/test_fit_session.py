@@ -169,3 +169,34 @@ def test_stopping_while_details_are_tried_says_what_is_there(tiny_dataset):
     n = int(outcome.field.mask.sum())
     assert ("trying details" in session.status.text) == (n < tiny_dataset.n_voxels)
     assert np.isfinite(outcome.field.maps()["f"]).sum() == n
+
+
+def test_progress_is_told_as_often_as_drawing_it_allows(tiny_dataset):
+    session, told = FitSession(), []
+    session.curves_grew.connect(lambda curves: told.append(len(curves.seconds)))
+    seen = []
+
+    def drawn(session, update):
+        seen.append(update.step)
+        if len(seen) == 1:
+            session.pace.spent(3600.0)
+
+    drive(session, tiny_dataset, CONFIG.model_copy(update={"epochs": 60}), drawn)
+    assert len(seen) > 3
+    assert told[:2] == [0, 1]
+    assert len(told) == 3  # at the start, after the first step, and at the end: then all of it
+    assert told[-1] > 3
+
+
+def test_pausing_tells_where_the_fit_stands(tiny_dataset):
+    session = FitSession()
+    run = session.begin(tiny_dataset, LONG).run()
+    session.pace.spent(3600.0)
+    for _ in range(3):
+        update = next(run)
+        assert not session.take(update)
+    assert session.status.fraction == 0
+    session.pause()
+    assert session.status.fraction == update.step.fraction > 0
+    session.stop()
+    drain(run)

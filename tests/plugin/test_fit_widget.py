@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLabel, QLineEdit
 
 import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
@@ -373,3 +373,18 @@ def choose(widget, given):
     for key in ("bval", "bvec", "bdelta"):
         widget.data.sidecars[key].value = given.get(key)
     widget.data.noise.value = str(given.get("noise", ""))
+
+
+def test_animations_rest_during_a_fit(loaded, press, qtbot):
+    _, hands, _, widget = loaded(epochs=50_000)
+
+    def speeds():
+        return {label.movie().speed() for label in hands.window.findChildren(QLabel) if label.movie() is not None}
+
+    assert speeds() == {100}
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: widget.session.status.fraction > 0, timeout=30_000)
+    assert max(speeds()) < 30
+    press(widget.run.stop_button)
+    qtbot.waitUntil(lambda: not widget.session.status.busy, timeout=10_000)
+    assert speeds() == {100}

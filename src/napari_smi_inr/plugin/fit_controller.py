@@ -19,11 +19,12 @@ from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..inr.config import FitConfig
 from ..io.files import readable_file
+from ._qt.painting import after_painting, set_movie_speed
 from .field_layers import add_zoom, fields_in
 from .fit_job import Maps, Outcome
 from .fit_session import FitSession
 from .layer_origin import KEY, MapOrigin, origin_of
-from .napari_compat import unwrapped
+from .napari_compat import main_window, unwrapped
 from .scan_request import ScanRequest
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "napari-smi-inr"
 _TICKS = 100  # few: each redraws the window
+_CALM = 10  # percent of their speed at which animations run during a fit
 _PATIENCE = 3.0  # seconds to wait for the worker when everything closes
 
 
@@ -93,6 +95,7 @@ class FitController:
             show_error(str(error))
             return
         self._retire_layers()
+        set_movie_speed(main_window(self._viewer), _CALM)
         self._progress = progress(total=_TICKS, desc=f"Standard Model INR: {self._name or 'fit'}")
         self._worker = create_worker(job.run, _start_thread=False)
         self._worker.yielded.connect(self._on_yielded)
@@ -146,9 +149,12 @@ class FitController:
         self._helpers.append(create_worker(_attempt, action, _connect={"returned": done}))
 
     def _on_yielded(self, update: Any) -> None:
-        if not self._closed:
-            self.session.take(update)
+        if self._closed:
+            return
+        started = time.monotonic()
+        if self.session.take(update):
             self._show_progress()
+            after_painting(lambda: self.session.pace.spent(time.monotonic() - started))
 
     def _on_returned(self, outcome: Outcome) -> None:
         self._worker = None
@@ -219,6 +225,7 @@ class FitController:
         if self._progress is not None:
             self._progress.close()
             self._progress = None
+            set_movie_speed(main_window(self._viewer), 100)
 
 
 def _write(field: FittedField, folder: Path, name: str) -> list[Path]:

@@ -13,7 +13,8 @@ from psygnal import Signal
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..inr.config import FitConfig
-from .fit_job import FitJob, Outcome, Steps, Update
+from .fit_job import FitJob, Maps, Outcome, Steps, Update
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..inr.field import FittedField
@@ -65,6 +66,8 @@ class Curves:
         The losses then; NaN at the seam between two phases, so that curves break there.
     phases
         When each phase began [s], and its name.
+    expected
+        Seconds of work when all will be done.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -72,21 +75,22 @@ class Curves:
     nonnegativity: list[float] = field(default_factory=list)
     held_out: list[float] = field(default_factory=list)
     phases: list[tuple[float, str]] = field(default_factory=list)
+    expected: float = 0.0
     _phase: tuple[str, float] | None = None
 
-    def add(self, step: FitStep) -> bool:
-        """Take in a step; False if it has nothing new."""
+    def add(self, step: FitStep) -> None:
+        """Take in a step, if it has anything new."""
         phase = (step.phase, step.detail)
         if self._phase != phase:
             if self._phase is not None:
                 self._append(step.elapsed, math.nan, math.nan, math.nan)
             self.phases.append((step.elapsed, f"{step.detail:.3g} mm?" if step.phase == "detail" else "fit"))
         self._phase = phase
+        self.expected = step.elapsed + step.remaining
         losses = step.losses
         if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
-            return False
+            return
         self._append(step.elapsed, losses.data, losses.nonnegativity, losses.held_out)
-        return True
 
     def _append(self, seconds: float, data: float, nonnegativity: float, held_out: float) -> None:
         self.seconds.append(seconds)
@@ -102,6 +106,11 @@ class FitSession:
     ----------
     steps
         The fit itself; by default :func:`~napari_smi_inr.inr.training.fit_steps`.
+
+    Attributes
+    ----------
+    pace
+        When to tell about progress: whoever draws it says what that cost.
     """
 
     status_changed = Signal(Status)
@@ -114,6 +123,9 @@ class FitSession:
         self._job: FitJob | None = None
         self.status = Status()
         self.curves = Curves()
+        self.pace = Pace()
+        self._untold: FitStep | None = None
+        self._untold_maps: Maps | None = None
 
     @property
     def job(self) -> FitJob | None:
@@ -140,6 +152,7 @@ class FitSession:
         """Hold the fit after its present step."""
         if self._job and self.status.state is State.RUNNING:
             self._job.pause()
+            self._tell()
             self._set(State.PAUSED, self.status.fraction, f"Paused at {self.status.fraction:.0%}.")
 
     def resume(self) -> None:
@@ -154,19 +167,33 @@ class FitSession:
             self._job.stop()
             self._set(State.STOPPING, self.status.fraction, "Stopping; the best so far is kept …")
 
-    def take(self, update: Update | None) -> None:
-        """Turn what the job yielded into events."""
+    def take(self, update: Update | None) -> bool:
+        """Take in what the job yielded; says whether it was told as events, which waits until it is due."""
         if update is None or self._job is None:
+            return False
+        self.curves.add(update.step)
+        self._untold = update.step
+        self._untold_maps = update.maps or self._untold_maps
+        if not self.pace.due:
+            return False
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        """Turn what is known since the last time into events."""
+        step, maps = self._untold, self._untold_maps
+        self._untold = self._untold_maps = None
+        if step is None or self._job is None:
             return
-        if self.curves.add(update.step):
-            self.curves_grew.emit(self.curves)
+        self.curves_grew.emit(self.curves)
         if self.status.state is State.RUNNING:
-            self._set(State.RUNNING, update.step.fraction, _progress_text(update.step))
-        if update.maps is not None:
-            self.maps_ready.emit(self._job.dataset, update.maps)
+            self._set(State.RUNNING, step.fraction, _progress_text(step))
+        if maps is not None:
+            self.maps_ready.emit(self._job.dataset, maps)
 
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of the job; the next may begin."""
+        self._tell()
         asked = self._job.dataset.n_voxels if self._job else 0
         self._job = None
         fraction = self.status.fraction if outcome.stopped or outcome.error else 1.0

@@ -82,6 +82,7 @@ def add_parameter_layers(
     else:
         session = session_for(viewer, GridField(maps, affine, interpolation=interpolation))
         layers = {s: session.add(s, name=Look.of(s).name + suffix, visible=s == shown) for s in maps}
+    viewer.layers.selection.active = layers[shown]
     return ParameterLayers(layers, np.asarray(affine, np.float64))
 
 

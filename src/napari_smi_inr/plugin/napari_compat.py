@@ -50,7 +50,10 @@ def show_name(layer: Any) -> None:
 
 
 def main_window(viewer: Any) -> Any:
-    """Give the QMainWindow of a viewer through its public menu, or ``None`` without one."""
+    """Give the QMainWindow of a viewer through its public menu, or ``None`` where there is none or it has gone."""
     menu = getattr(getattr(viewer, "window", None), "file_menu", None)
-    parent = unwrapped(menu).parentWidget() if menu is not None else None
+    try:
+        parent = unwrapped(menu).parentWidget() if menu is not None else None
+    except RuntimeError:  # Qt has deleted it
+        return None
     return parent.window() if parent is not None else None

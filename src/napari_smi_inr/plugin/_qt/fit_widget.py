@@ -72,7 +72,6 @@ class FitWidget(QWidget):
         self.session.status_changed.disconnect(self._show_status)
         self.session.curves_grew.disconnect(self.run.plot.show_curves)
         self.session.ended.disconnect(self._show_quality)
-        self.run.plot.close_plot()
         self.controller.close()
         self.data.close_section()
         self._viewer.events.theme.disconnect(self._follow_theme)

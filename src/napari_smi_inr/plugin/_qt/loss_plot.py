@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt
-from superqt.utils import qthrottled
 
 from ..fit_session import Curves
 from .form import theme_colour
 
-DRAW_MS = 100
-"""Least time between two drawings."""
-
-_BELOW = 10.0  # the smallest loss on show lies this far above the bottom; a vanishing term runs along it
+_BELOW = 4.0  # the smallest loss on show lies this far above the bottom; a vanishing term runs along it
+_NAMES_AT = (0.99, 0.95)  # of neighbours at different heights, because a phase may be short
+_ABOVE = 1.6  # room for the names of the phases
 _CURVES = (
     ("data", "data", "#4c9be8"),
     ("held_out", "held out", "#f0932b"),
@@ -48,19 +46,25 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
         item.setMouseEnabled(x=False, y=False)
         self.legend = item.addLegend(offset=(-6, -26), labelTextSize="8pt", verSpacing=-6)
         self.lines = {key: self._line(name, colour) for key, name, colour in _CURVES}
-        self._curves: Curves | None = None
         self._seams: list[Any] = []
         self._seam_pen = pg.mkPen("#808080", style=Qt.PenStyle.DotLine)
-        self._draw_soon = qthrottled(self._draw, timeout=DRAW_MS)
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt)
         """Small, to grow with the dock."""
         return QSize(300, 200)
 
-    def show_curves(self, curves: Curves) -> None:
-        """Draw these curves, soon."""
-        self._curves = curves
-        self._draw_soon()
+    def show_curves(self, progress: Curves) -> None:
+        """Draw these curves, with room for those to come."""
+        curves = {key: np.array(getattr(progress, key), float) for key in self.lines}
+        fitted = np.concatenate([curves["data"], curves["held_out"]])
+        fitted = fitted[np.isfinite(fitted) & (fitted > 0)]
+        floor = fitted.min() / _BELOW if len(fitted) else _BELOW**-1
+        for key, line in self.lines.items():
+            line.setData(np.array(progress.seconds, float), np.maximum(curves[key], floor))
+        if len(fitted):
+            self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max() * _ABOVE), padding=0)
+            self.getPlotItem().setXRange(0, progress.expected, padding=0.02)
+        self._mark_phases(progress.phases)
 
     def follow_theme(self, theme: str) -> None:
         """Take the colours of a napari theme."""
@@ -72,32 +76,15 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(text)
         self.legend.setLabelTextColor(text)
 
-    def close_plot(self) -> None:
-        """Draw no more, whether the widget still exists or not."""
-        self._draw_soon.cancel()
-
     def _line(self, name: str, colour: str) -> Any:
         return self.getPlotItem().plot(name=name, pen=pg.mkPen(colour, width=2), connect="finite")
-
-    def _draw(self) -> None:
-        if self._curves is None:
-            return
-        curves = {key: np.array(getattr(self._curves, key), float) for key in self.lines}
-        fitted = np.concatenate([curves["data"], curves["held_out"]])
-        fitted = fitted[np.isfinite(fitted) & (fitted > 0)]
-        floor = fitted.min() / _BELOW if len(fitted) else _BELOW**-1
-        for key, line in self.lines.items():
-            line.setData(np.array(self._curves.seconds, float), np.maximum(curves[key], floor))
-        if len(fitted):
-            self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max()), padding=0.06)
-        self._mark_phases(self._curves.phases)
 
     def _mark_phases(self, phases: list[tuple[float, str]]) -> None:
         """A dotted line where a phase begins, its name beside it."""
         while len(self._seams) > len(phases):
             self.getPlotItem().removeItem(self._seams.pop())
-        for seconds, name in phases[len(self._seams) :]:
-            options = {"position": 0.96, "anchors": [(0, 0), (0, 0)], "color": "#909090"}
+        for number, (seconds, name) in list(enumerate(phases))[len(self._seams) :]:
+            options = {"position": _NAMES_AT[number % 2], "anchors": [(0, 0), (0, 0)], "color": "#909090"}
             line = pg.InfiniteLine(seconds, pen=self._seam_pen, label=name, labelOpts=options)
             self.getPlotItem().addItem(line, ignoreBounds=True)
             self._seams.append(line)
