@@ -1,6 +1,7 @@
 import math
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -172,20 +173,22 @@ def test_stopping_while_details_are_tried_says_what_is_there(tiny_dataset):
 
 
 def test_progress_is_told_as_often_as_drawing_it_allows(tiny_dataset):
-    session, told = FitSession(), []
+    def six_steps(dataset, config):
+        step = next(iter(smi.fit_steps(dataset, config)))
+        for i in range(1, 7):
+            yield replace(step, iteration=i, elapsed=i, losses=replace(step.losses, data=1 / i))
+
+    session, told = FitSession(six_steps), []
     session.curves_grew.connect(lambda curves: told.append(len(curves.seconds)))
     seen = []
 
     def drawn(session, update):
-        seen.append(update.step)
-        if len(seen) == 1:
+        seen.append(update)
+        if len(seen) == 2:
             session.pace.spent(3600.0)
 
-    drive(session, tiny_dataset, CONFIG.model_copy(update={"epochs": 60}), drawn)
-    assert len(seen) > 3
-    assert told[:2] == [0, 1]
-    assert len(told) == 3  # at the start, after the first step, and at the end: then all of it
-    assert told[-1] > 3
+    drive(session, tiny_dataset, LONG, drawn)
+    assert told == [0, 1, 2, 6]  # at the start, twice while drawing is free, and all of it at the end
 
 
 def test_pausing_tells_where_the_fit_stands(tiny_dataset):
