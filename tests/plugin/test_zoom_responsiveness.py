@@ -4,7 +4,7 @@ Limits: over zooming, panning and slicing together 99 % of gaps within 60 ms, or
 where that is more; in each of these and in rolling the longest within max(150 ms, that of the ordinary image + 70 ms).
 This is meant for a machine of one's own. Where others hold the processor, the limits grow by the share of it that is
 denied to this process (measured by spinning: 1 on a free machine), a percentile needs a hundred beats to be one, and
-there are up to four attempts, each with a fresh field and an empty cache: a stall the layer makes would come back.
+there are up to six attempts, each with a fresh field and an empty cache: a stall the layer makes would come back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from napari_smi_inr.plugin.session import session_of
 from napari_smi_inr.plugin.worker import THREAD_NAME
 
 FIELD_MICROSECONDS = 2
-ATTEMPTS = 4
+ATTEMPTS = 6  # the first also pays for shaders and imports
 
 
 def add_still_pyramid(viewer):
