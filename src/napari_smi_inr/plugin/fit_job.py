@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from ..inr.config import FitConfig
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..inr.field import FittedField
@@ -76,7 +77,7 @@ class FitJob:
         self._go.set()
         self._stop = threading.Event()
         self.ended = threading.Event()
-        self._next_maps = 0.0
+        self._map_pace = Pace(MAP_SHARE, MAP_INTERVAL)
 
     @property
     def paused(self) -> bool:
@@ -126,12 +127,11 @@ class FitJob:
             yield None
 
     def _maps(self, step: FitStep) -> Maps | None:
-        start = time.monotonic()
-        if start < self._next_maps:
+        if not self._map_pace.due:
             return None
+        start = time.monotonic()
         maps = step.field().maps()
-        cost = time.monotonic() - start
-        self._next_maps = time.monotonic() + max(MAP_INTERVAL, cost / MAP_SHARE)
+        self._map_pace.spent(time.monotonic() - start)
         return maps
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..inr.field import FittedField
     from ..inr.training import FitStep
 
+DRAWING_SHARE = 0.15
+"""Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
+
 
 class State(StrEnum):
     """Where a session stands."""
@@ -123,7 +126,7 @@ class FitSession:
         self._job: FitJob | None = None
         self.status = Status()
         self.curves = Curves()
-        self.pace = Pace()
+        self.pace = Pace(DRAWING_SHARE)
         self._untold: FitStep | None = None
         self._untold_maps: Maps | None = None
 

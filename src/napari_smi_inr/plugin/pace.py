@@ -1,32 +1,33 @@
-"""How often to draw while something else needs the processor."""
+"""How often to do something on the side of work that needs the processor."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-SHARE = 0.15
-"""Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
-
 
 class Pace:
-    """Says when the next drawing is due, from what the last one cost.
+    """Says when the next turn is due, from what the last one cost.
 
     Parameters
     ----------
+    share
+        Largest share of the time that the turns may take.
+    least
+        Least time between two turns [s].
     clock
         Gives the time [s].
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, share: float, least: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share, self._least, self._clock = share, least, clock
         self._next = clock()
 
     @property
     def due(self) -> bool:
-        """Whether to draw now."""
+        """Whether it is time."""
         return self._clock() >= self._next
 
     def spent(self, seconds: float) -> None:
-        """Take in what a drawing that has just ended cost [s]."""
-        self._next = self._clock() + seconds * (1 / SHARE - 1)
+        """Take in what a turn that has just ended cost [s]."""
+        self._next = self._clock() + max(self._least, seconds * (1 / self._share - 1))
