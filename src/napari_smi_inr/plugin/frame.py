@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,6 @@ class Frame:
         (rows, columns) image, NaN where transparent.
     detail
         (rows, columns) distance between the samples each pixel was made from [mm]; infinite where nothing is known.
-    tiles
-        Those of full resolution that touch the view, those at its centre first.
     pixel
         Distance between pixels [mm].
     """
@@ -68,11 +66,15 @@ class Frame:
         self.pyramid, self.view = pyramid, view
         self.values = np.full(view.shape, np.nan, np.float32)
         self.detail = np.full(view.shape, np.inf, np.float32)
-        self.tiles = tiles_of(view)
         self.pixel = float(max(pyramid.step(view.level)[axis] for axis in view.in_plane))
         self._windows: dict[tuple[int, int], Window] = {}
         self.pasted: dict[tuple[int, int], int] = {}  # finest stride drawn of each tile
         self.seeded = False
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """Those of full resolution that touch the view, those at its centre first; a mere backdrop needs none."""
+        return tiles_of(self.view)
 
     def _positions(self) -> list[NDArray[np.float64]]:
         """Positions [mm] of the rows and of the columns."""
