@@ -74,11 +74,11 @@ def test_fit_reports_its_progress(tiny_dataset):
     steps = []
     smi.fit(tiny_dataset, **SMALL, on_step=steps.append)
     assert steps[-1].fraction == 1.0
-    assert all(isinstance(step, api.FitStep) for step in steps)
+    assert all(isinstance(step, api.Step) for step in steps)
 
 
 def test_presets_are_chosen_by_name(tiny_dataset):
-    field = smi.fit(tiny_dataset, "paper", **SMALL | {"epochs": 1})
+    field = smi.fit(tiny_dataset, preset="paper", **SMALL | {"epochs": 1})
     assert field.config.preset == "paper"
     assert field.config.activation == smi.FitConfig.from_preset("paper").activation
     assert field.config.width == 32

@@ -13,6 +13,7 @@ _HOME = {
     "load": "api",
     "fit": "api",
     "fit_steps": "api",
+    "make_settings": "api",
     "simulate": "api",
     "open_field": "api",
     "Acquisition": "acquisition",
@@ -20,6 +21,7 @@ _HOME = {
     "FitConfig": "inr.config",
     "FittedField": "inr.field",
     "InputError": "errors",
+    "VoxelFit": "estimation.voxel_fit",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -3,56 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, overload
 
 from .dataset import DiffusionDataset
-from .inr.config import FitConfig
+from .estimation.step import Step
+from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
 from .inr.field_file import open_field
-from .inr.training import FitStep, fit_steps
 from .io.scan import load_scan as load
+from .methods import fit_steps, make_settings
 from .simulation.simulate import simulate
 
-__all__ = ["fit", "fit_steps", "load", "open_field", "simulate"]
+__all__ = ["fit", "fit_steps", "load", "make_settings", "open_field", "simulate"]
+
+OnStep = Callable[[Step], object]
 
 
+@overload
 def fit(
-    dataset: DiffusionDataset,
-    preset: str = "fast",
-    *,
-    on_step: Callable[[FitStep], object] | None = None,
-    **settings: Any,
-) -> FittedField:
-    """Fit an implicit neural representation of the Standard Model to a scan.
+    dataset: DiffusionDataset, method: Literal["inr"] = "inr", *, on_step: OnStep | None = None, **settings: Any
+) -> FittedField: ...
+@overload
+def fit(
+    dataset: DiffusionDataset, method: str, *, on_step: OnStep | None = None, **settings: Any
+) -> FittedField | VoxelFit: ...
+def fit(
+    dataset: DiffusionDataset, method: str = "inr", *, on_step: OnStep | None = None, **settings: Any
+) -> FittedField | VoxelFit:
+    """Fit the Standard Model of white matter to a scan.
 
     Parameters
     ----------
     dataset
         The scan, from :func:`load` or :func:`simulate`.
-    preset
-        ``"fast"``, or ``"paper"`` for the published set-up.
+    method
+        ``"inr"``, the implicit neural representation, or a voxel-wise method to compare it with; see
+        :data:`napari_smi_inr.methods.METHODS`.
     on_step
-        Called with each :class:`FitStep`, for progress.
+        Called with each :class:`~napari_smi_inr.estimation.step.Step`, for progress.
     **settings
-        Any setting of :class:`FitConfig`: lmax, loss, seed, device, detail, epochs, ….
+        Any setting of the method. The INR's are those of :class:`FitConfig`: lmax, loss, seed, device, detail,
+        epochs, …, and ``preset``, which is ``"fast"`` or ``"paper"`` for the published set-up.
 
     Returns
     -------
-    FittedField
-        Every parameter at every point.
+    FittedField or VoxelFit
+        Every parameter at every point, or voxel by voxel. Both have ``maps()``, ``fod_map()`` and ``quality``.
 
     Raises
     ------
     InputError
-        If a setting is wrong, or the device or noise level it needs is not there.
+        If a setting is wrong, or the dataset or this machine lacks something the method needs.
 
     Examples
     --------
     >>> field = fit(load("dwi.nii.gz", mask="wm_mask.nii.gz"), lmax=4, seed=0)  # doctest: +SKIP
     """
     last = None
-    for last in fit_steps(dataset, FitConfig.from_preset(preset, **settings)):
+    for last in fit_steps(dataset, make_settings(method, **settings)):
         if on_step is not None:
             on_step(last)
     assert last is not None  # a fit has at least one step
-    return last.field()
+    result = last.field()
+    assert isinstance(result, FittedField | VoxelFit)
+    return result

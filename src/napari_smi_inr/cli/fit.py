@@ -78,9 +78,9 @@ def fit(
         device=device,
     )
     from .. import api
-    from ..inr.device import resolve_device
-    from ..inr.results import write_results
+    from ..estimation.device import resolve_device
     from ..io.files import output_folder
+    from ..results import write_results
 
     resolve_device(config.device)  # and the folder: find out before the scan is read
     folder = output_folder(out)

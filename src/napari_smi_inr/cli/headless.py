@@ -11,7 +11,7 @@ from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField
+    from ..estimation.estimate import Estimate
     from ..simulation.simulate import SimulatedDataset
 
 _NAME = "phantom"
@@ -40,8 +40,8 @@ def run_headless(
     from .. import api
     from ..figures import require_matplotlib
     from ..inr.config import FitConfig
-    from ..inr.results import write_results
     from ..io.files import output_folder
+    from ..results import write_results
     from ..simulation.sample import SAMPLE_LMAX
 
     require_matplotlib()  # and the folder: before the work, not after it
@@ -55,10 +55,10 @@ def run_headless(
     tell_if_interrupted(finished)
 
 
-def draw(field: FittedField, scan: SimulatedDataset, path: Path) -> Path:
+def draw(field: Estimate, scan: SimulatedDataset, path: Path) -> Path:
     """Draw the figure of a fit of the phantom."""
     from ..figures import compare_interpolation, draw_comparison, save_figure
 
-    plane = field.shape[2] // 4  # through callosum, capsules and putamen
+    plane = field.mask.shape[2] // 4  # through callosum, capsules and putamen
     comparison = compare_interpolation(field, field.maps(), scan.truth, "p2", factor=8, plane=plane)
     return save_figure(draw_comparison(comparison, _DETAIL), path)

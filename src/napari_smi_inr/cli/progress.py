@@ -14,19 +14,19 @@ import typer
 
 if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
-    from ..inr.config import FitConfig
-    from ..inr.field import FittedField
-    from ..inr.training import FitStep
+    from ..estimation.estimate import Estimate
+    from ..estimation.settings import Settings
+    from ..estimation.step import Step
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
-_PHASES = {"detail": "choosing detail", "fit": "fitting"}
+_PHASES = {"detail": "choosing detail", "fit": "fitting"}  # others are called by their own name
 _WIDTH_IN_A_LOG = 120
 _IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
 
 
-def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[FittedField, bool]:
+def fit_with_progress(dataset: DiffusionDataset, config: Settings) -> tuple[Estimate, bool]:
     """Fit, showing progress on stderr.
 
     Returns
@@ -50,15 +50,16 @@ def fit_with_progress(dataset: DiffusionDataset, config: FitConfig) -> tuple[Fit
     return last.field(), True
 
 
-def _show(shown: Any, step: FitStep, scale: float) -> None:
+def _show(shown: Any, step: Step, scale: float) -> None:
     shown.total = step.n_iterations
     error = scale * step.losses.held_out
     known = f", held out {error:.4g}" if isfinite(error) else ""
     # its own estimate of the time left: batches of probes and of the fit differ in length
     shown.set_postfix_str(f"{shown.format_interval(step.remaining)} left{known}", refresh=False)
     shown.update(step.iteration - shown.n)
-    if shown.desc != _PHASES[step.phase]:
-        shown.set_description_str(_PHASES[step.phase])  # shown at once, in a log too
+    phase = _PHASES.get(step.phase, step.phase)
+    if shown.desc != phase:
+        shown.set_description_str(phase)  # shown at once, in a log too
 
 
 def tell_if_interrupted(finished: bool) -> None:

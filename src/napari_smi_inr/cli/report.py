@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..parameters import PARAMETERS
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
     from ..dataset import DiffusionDataset
+    from ..estimation.estimate import Estimate
     from ..inr.field import FittedField
 
 _WIDTH = 100
@@ -41,10 +43,16 @@ def field_report(field: FittedField, name: str) -> str:
     return "\n\n".join([head, protocol_report(field.acquisition), "Quality\n" + quality_report(field), *told])
 
 
-def quality_report(field: FittedField) -> str:
-    """Describe how far the maps can be trusted: the error on volumes never trained on, and parameters at a bound."""
+def quality_report(field: Estimate) -> str:
+    """Describe how far the maps can be trusted: the error left, on volumes never fitted if any, and bounds reached."""
     quality = field.quality
-    rows = [("error on held-out volumes", _held_out(field)), ("epochs", f"{quality['epochs']:g}")]
+    rows = []
+    if "held_out_volumes" in quality:
+        rows.append(("error on held-out volumes", _held_out(field)))
+    if math.isfinite(quality.get("rmse", math.nan)):
+        rows.append(("error on the volumes fitted", _error(field, quality["rmse"])))
+    if "epochs" in quality:
+        rows.append(("epochs", f"{quality['epochs']:g}"))
     rows += [
         (f"{symbol} at a bound", f"{100 * share:.1f} % of the voxels ({_bounds(symbol)})")
         for symbol, share in quality["share_at_bound"].items()
@@ -57,11 +65,15 @@ def written(paths: Iterable[Path]) -> str:
     return "Written:\n" + "\n".join(f"  {path}" for path in paths)
 
 
-def _held_out(field: FittedField) -> str:
+def _held_out(field: Estimate) -> str:
     volumes, error = field.quality["held_out_volumes"], field.quality["held_out_rmse"]
     if not volumes:
         return "none held out"
-    return f"{error:.4g} ({100 * error / field.scale:.2g} % of the b = 0 signal; {len(volumes)} volumes)"
+    return _error(field, error, f"; {len(volumes)} volumes")
+
+
+def _error(field: Estimate, error: float, more: str = "") -> str:
+    return f"{error:.4g} ({100 * error / field.scale:.2g} % of the b = 0 signal{more})"
 
 
 def _bounds(symbol: str) -> str:

@@ -24,7 +24,7 @@ def sample(
     outside the mask.
     """
     from .. import api
-    from ..inr.results import write_sampled
+    from ..results import write_sampled
     from ..sampling.request import SampleRequest
 
     opened = api.open_field(field)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from ..errors import InputError
+from ..estimation.settings import Settings
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {},
@@ -33,14 +34,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 """
 
 
-class FitConfig(BaseModel):
-    """Everything that decides the outcome of a fit; make one with :meth:`from_preset`.
+class FitConfig(Settings):
+    """Everything that decides the outcome of a fit of the INR; make one with :meth:`from_preset`.
 
     Where `grow` is set, the sizes are those for a small scan (:mod:`napari_smi_inr.inr.capacity`).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+    method: Literal["inr"] = "inr"
     preset: Literal["fast", "paper"] = "fast"
     lmax: int = Field(4, ge=0, le=8, multiple_of=2, description="highest SH order of the FOD")
     loss: Literal["mse", "rician"] = Field("mse", description="rician needs the noise level")
@@ -81,16 +81,4 @@ class FitConfig(BaseModel):
         if preset not in PRESETS:
             raise InputError("preset", f"there is no preset {preset!r}.", f"Choose one of: {', '.join(PRESETS)}.")
         given = {key: value for key, value in overrides.items() if value is not None}
-        try:
-            return cls.model_validate({"preset": preset, **PRESETS[preset], **given})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = str(first["loc"][0]) if first["loc"] else "setting"
-            raise InputError(where, f"{first['input']!r} does not do: {first['msg']}.", _remedy(where)) from error
-
-
-def _remedy(name: str) -> str:
-    field = FitConfig.model_fields.get(name)
-    if field is None:
-        return f"The settings are: {', '.join(FitConfig.model_fields)}."
-    return f"The default is {field.default!r}" + (f" ({field.description})." if field.description else ".")
+        return cls.checked(preset=preset, **{**PRESETS[preset], **given})

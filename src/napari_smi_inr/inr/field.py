@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
-from ..parameters import FOD, KERNEL_PARAMETERS, PARAMETERS, SCALARS
+from ..estimation.record import share_at_bound
+from ..parameters import FOD, SCALARS
 from ..signal_model.spherical_harmonics import P2_SCALE
 from ..signal_model.standard_model import predict_signal
 from .config import FitConfig
@@ -21,9 +22,6 @@ from .model import FieldModel
 
 _CHUNK = 16_384
 """Points evaluated at a time; their activations stay within the cache and a few tens of MB."""
-
-_AT_BOUND = 0.01
-"""A value within this share of its range of a bound counts as being at it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,18 +142,17 @@ class FittedField:
     @cached_property
     def quality(self) -> dict[str, Any]:
         """What to look at before trusting the maps: :attr:`training`, and the share of voxels at a bound by symbol."""
-        share = {}
-        for symbol, values in zip(SCALARS, self._voxels[0].T, strict=True):
-            if symbol in KERNEL_PARAMETERS and (bounds := PARAMETERS[symbol].bounds):
-                margin = _AT_BOUND * (bounds[1] - bounds[0])
-                at_bound = (values < bounds[0] + margin) | (values > bounds[1] - margin)
-                share[symbol] = round(float(at_bound.mean()), 4)
-        return {**self.training, "share_at_bound": share}
+        return {**self.training, "share_at_bound": share_at_bound(self._voxels[0])}
 
     def predict(self, points_mm: NDArray[np.floating], acquisition: Acquisition | None = None) -> NDArray[np.float64]:
         """(N, V) noise-free signal at points in the scan's units, for its own protocol or another."""
         values = self.evaluate(points_mm)
         return predict_signal(values, values[FOD], acquisition or self.acquisition)
+
+    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
+        """(N, V) noise-free signal at the centres of the mask's voxels, for the scan's own protocol or another."""
+        scalars, fod = self._voxels
+        return predict_signal(dict(zip(SCALARS, scalars.T, strict=True)), fod, acquisition or self.acquisition)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the field to one file (see :mod:`napari_smi_inr.inr.field_file`)."""

@@ -23,9 +23,9 @@ from safetensors.torch import save
 
 from ..acquisition import Acquisition
 from ..errors import InputError
+from ..estimation.device import resolve_device
 from ..parameters import TABLE_VERSION
 from .config import FitConfig
-from .device import resolve_device
 from .field import FittedField
 from .model import FieldModel
 

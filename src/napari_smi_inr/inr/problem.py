@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -48,26 +47,6 @@ def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArr
         if n >= _SMALLEST_SHELL and shell.b > B0_THRESHOLD:
             held[rng.choice(shell.volumes, max(1, round(share * n)), replace=False)] = True
     return held
-
-
-@dataclass(frozen=True, eq=False)
-class Losses:
-    """One reading of the three curves.
-
-    Attributes
-    ----------
-    data
-        Error on the measurements trained on: for the mse loss its root mean square, in units of the scale, so
-        that it compares with `held_out`; for the rician loss the negative log-likelihood of a measurement.
-    nonnegativity
-        Mean square of the FOD's negative part.
-    held_out
-        Root mean square error on the held-out measurements, in units of the scale; NaN where there are none.
-    """
-
-    data: float
-    nonnegativity: float
-    held_out: float
 
 
 class Problem:

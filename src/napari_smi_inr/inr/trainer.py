@@ -10,9 +10,10 @@ from contextlib import contextmanager
 
 import torch
 
+from ..estimation.step import Losses
 from .config import FitConfig
 from .model import FieldModel
-from .problem import Losses, Problem
+from .problem import Problem
 from .schedule import Schedule, Watch
 
 _CACHED_FEATURES = 2**26

@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
 
 from ..dataset import DiffusionDataset
+from ..estimation.device import resolve_device
+from ..estimation.record import provenance
+from ..estimation.step import STEP_SECONDS, Step
 from .capacity import with_capacity
 from .config import FitConfig
 from .details import PROBE_VOXELS, candidate_details, middle_of, probe_config
-from .device import resolve_device
 from .field import FittedField
-from .problem import Losses, Problem
+from .problem import Problem
 from .trainer import Trainer, batches_per_epoch
-
-STEP_SECONDS = 0.1
-"""Work done between two yields: short enough to stop, pause or draw at once."""
 
 Phase = Literal["detail", "fit"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitStep:
-    """Where a fit stands.
+class FitStep(Step):
+    """Where a fit of the INR stands: ``phase`` is ``"detail"`` while lengths are tried, then ``"fit"``.
 
     Attributes
     ----------
-    phase
-        ``"detail"`` while lengths are tried, ``"fit"`` for the fit itself.
-    iteration, n_iterations
-        Batches done and planned, over all phases.
     epoch
         Passes over the voxels done in this phase.
-    losses
-        The three curves.
-    elapsed, remaining
-        Seconds worked, and expected until the end.
     detail
         Finest detail [mm] of the network being trained.
     """
 
-    phase: Phase
-    iteration: int
-    n_iterations: int
     epoch: float
-    losses: Losses
-    elapsed: float
-    remaining: float
     detail: float
     _field: Callable[[], FittedField] = field(repr=False)
 
     @property
-    def fraction(self) -> float:
-        """Share of the work done, 0 to 1."""
-        return self.iteration / self.n_iterations
+    def label(self) -> str:
+        """The phase as a plot names it."""
+        return f"{self.detail:.3g} mm?" if self.phase == "detail" else self.phase
+
+    @property
+    def text(self) -> str:
+        """The phase as a sentence begins."""
+        return f"{'Trying' if self.phase == 'detail' else 'Fitting with'} detail {self.detail:.3g} mm"
 
     def field(self) -> FittedField:
         """The best field so far: a copy, safe to keep while the fit goes on.
@@ -174,7 +162,7 @@ class _Run:
             mask=dataset.mask,
             scale=trainer.problem.scale,
             acquisition=dataset.acquisition,
-            record=_record(dataset, trainer.problem.points.device),
+            record=provenance(dataset, trainer.problem.points.device),
             training=self._report(trainer),
         )
 
@@ -185,14 +173,3 @@ class _Run:
             "held_out_rmse": trainer.problem.scale * trainer.best_error,
             "details_tried": {f"{detail:.3g} mm": error for detail, error in self.tried.items()},
         }
-
-
-def _record(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
-    """Provenance: who made this, with what, from what."""
-    packages = ("napari-smi-inr", "torch", "numpy")
-    return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "device": str(device),
-        "inputs": dict(dataset.checksums),
-        "notes": list(dataset.notes),
-    }

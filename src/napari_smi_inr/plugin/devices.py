@@ -25,7 +25,7 @@ def find_devices() -> Devices:
     """Ask torch, which takes seconds the first time: not on the window's thread."""
     import torch
 
-    from ..inr.device import resolve_device
+    from ..estimation.device import resolve_device
 
     names = ["auto", "cpu"]
     names += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []

@@ -229,7 +229,7 @@ class FitController:
 
 
 def _write(field: FittedField, folder: Path, name: str) -> list[Path]:
-    from ..inr.results import write_results  # brings torch, which the dock widget need not wait for
+    from ..results import write_results  # brings torch, which the dock widget need not wait for
 
     return write_results(field, folder, name)
 

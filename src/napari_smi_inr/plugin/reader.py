@@ -33,7 +33,7 @@ def nifti_reader(path: str | Sequence[str]) -> Reader | None:
 
 def field_reader(path: str | Sequence[str]) -> Reader | None:
     """Offer to read a field file (npe2 reader)."""
-    from ..inr.results import FIELD_SUFFIX
+    from ..results import FIELD_SUFFIX
 
     return read_field if isinstance(path, str) and path.lower().endswith(FIELD_SUFFIX) else None
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..inr.results import FIELD_SUFFIX, record_of
 from ..io.maps import save_fod, save_map, save_maps
+from ..results import FIELD_SUFFIX, record_of
 from .layer_origin import KEY, MapOrigin
 
 FullLayerData = tuple[Any, dict[str, Any], str]

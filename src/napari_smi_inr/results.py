@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..io.maps import about, map_name, save_fod, save_maps, write_sidecar
-from ..io.stream import stream_image
-from ..parameters import FOD, PARAMETERS
-from ..sampling.request import SampleRequest
-from ..sampling.sampler import Sampler
-from .field import FittedField
+from .errors import InputError
+from .estimation.estimate import Estimate
+from .inr.field import FittedField
+from .io.maps import about, map_name, save_fod, save_maps, write_sidecar
+from .io.stream import stream_image
+from .parameters import FOD, PARAMETERS
+from .sampling.request import SampleRequest
+from .sampling.sampler import Sampler
 
 FIELD_SUFFIX = ".smi.safetensors"
 """Ending of a field file's name."""
@@ -29,19 +30,21 @@ CONVENTIONS = {
 }
 
 
-def record_of(field: FittedField) -> dict[str, Any]:
+def record_of(field: Estimate) -> dict[str, Any]:
     """Gather what a side-car should tell: settings with the seed, versions, input checksums, quality, conventions.
 
     The result is strict JSON: what is not a number is null.
     """
-    fit = {**field.config.model_dump(), "detail_used_mm": field.detail}
+    fit = field.config.model_dump()
+    if isinstance(field, FittedField):
+        fit["detail_used_mm"] = field.detail
     record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record, "Conventions": CONVENTIONS}
     strict = _strict(record)
     assert isinstance(strict, dict)
     return strict
 
 
-def write_results(field: FittedField, folder: str | Path, name: str = "") -> list[Path]:
+def write_results(field: Estimate, folder: str | Path, name: str = "") -> list[Path]:
     """Write everything a fit gives.
 
     Parameters
@@ -55,7 +58,7 @@ def write_results(field: FittedField, folder: str | Path, name: str = "") -> lis
 
     Returns
     -------
-    The maps (each with a JSON side-car), the FOD and the field file ``<name>.smi.safetensors``.
+    The maps (each with a JSON side-car), the FOD and, of an INR, the field file ``<name>.smi.safetensors``.
 
     Raises
     ------
@@ -65,9 +68,10 @@ def write_results(field: FittedField, folder: str | Path, name: str = "") -> lis
     target, record = Path(folder).expanduser(), record_of(field)
     paths = save_maps(field.maps(), field.affine, target, record, name)
     paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name), record))
-    field_file = target / f"{name or 'field'}{FIELD_SUFFIX}"
-    field.save(field_file)
-    return [*paths, field_file]
+    if isinstance(field, FittedField):
+        paths.append(target / f"{name or 'field'}{FIELD_SUFFIX}")
+        field.save(paths[-1])
+    return paths
 
 
 def write_sampled(

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.inr.device import resolve_device
+from napari_smi_inr.estimation.device import resolve_device
 
 
 @pytest.fixture

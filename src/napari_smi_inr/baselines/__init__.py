@@ -1,0 +1,1 @@
+"""Voxel-wise estimators of the Standard Model, which the INR is measured against."""

@@ -1,0 +1,111 @@
+"""One voxel-wise fit under way: its voxels, batch after batch, its clock and its results so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import DiffusionDataset
+from ..estimation.record import provenance
+from ..estimation.settings import Settings
+from ..estimation.step import STEP_SECONDS, Losses, Step
+from ..estimation.voxel_fit import VoxelFit
+from ..parameters import SCALARS
+from ..signal_model.spherical_harmonics import n_coefficients
+
+LARGEST_BATCH = 8192
+"""Voxels solved at a time, at most: bounds memory, and how long a stop has to wait."""
+
+
+class Solution(NamedTuple):
+    """What a method finds in n voxels."""
+
+    scalars: NDArray[np.floating]  # (n, 6) Di, De, Dp, f, S0 in the scan's units, p2
+    fod: NDArray[np.floating]  # (n, C)
+    squared_error: float  # mean over voxels and volumes, in units of the scale squared; NaN where not known
+
+
+Solve = Callable[[NDArray[np.intp]], Solution]
+"""Fits the voxels of these indices into the mask's voxels in C order."""
+
+
+class VoxelRun:
+    """Drives a method over all voxels of a dataset.
+
+    Voxels come in random order, so that maps form everywhere at once and the time left is judged fairly.
+
+    Parameters
+    ----------
+    dataset, config, device
+        What is fitted, how and where.
+    started
+        When the work began, on the clock of :func:`time.perf_counter`: preparations count too.
+    """
+
+    def __init__(self, dataset: DiffusionDataset, config: Settings, device: Any, started: float | None = None) -> None:
+        self.dataset, self.config, self.device = dataset, config, device
+        n = dataset.n_voxels
+        self._scalars = np.full((n, len(SCALARS)), np.nan, dtype=np.float32)
+        self._fod = np.zeros((n, n_coefficients(config.lmax)), dtype=np.float32)
+        self._done = np.zeros(n, dtype=bool)
+        self._squared, self._known = 0.0, 0
+        self.worked = 0.0 if started is None else time.perf_counter() - started
+        self.training: dict[str, Any] = {}
+
+    def steps(self, solve: Solve, first_batch: int = 256) -> Iterator[Step]:
+        """Solve batch after batch, each sized to take about as long as a step should."""
+        order = np.random.default_rng(0).permutation(len(self._done))
+        start, size, before = 0, first_batch, self.worked
+        while start < len(order):
+            voxels = np.sort(order[start : start + size])
+            began = time.perf_counter()
+            self._take(voxels, solve(voxels))
+            spent = time.perf_counter() - began
+            self.worked += spent
+            start += len(voxels)
+            left = (self.worked - before) / start * (len(order) - start)
+            yield self._step(start, left)
+            size = int(np.clip(len(voxels) * STEP_SECONDS / max(spent, 1e-6), size / 2, 2 * size))
+            size = min(max(size, 1), LARGEST_BATCH)
+
+    def _take(self, voxels: NDArray[np.intp], solution: Solution) -> None:
+        self._scalars[voxels], self._fod[voxels] = solution.scalars, solution.fod
+        self._done[voxels] = True
+        if np.isfinite(solution.squared_error):
+            self._squared += solution.squared_error * len(voxels)
+            self._known += len(voxels)
+
+    @property
+    def _rms(self) -> float:
+        return float(np.sqrt(self._squared / self._known)) if self._known else float("nan")
+
+    def _step(self, done: int, left: float) -> Step:
+        return Step(
+            phase="fit",
+            iteration=done,
+            n_iterations=len(self._done),
+            losses=Losses(data=self._rms),
+            elapsed=self.worked,
+            remaining=left,
+            _field=self.result,
+        )
+
+    def result(self) -> VoxelFit:
+        """The voxels done so far."""
+        mask = np.zeros_like(self.dataset.mask)
+        mask[self.dataset.mask] = self._done
+        return VoxelFit(
+            config=self.config,
+            scalars=self._scalars[self._done],
+            fod=self._fod[self._done],
+            affine=self.dataset.affine,
+            mask=mask,
+            scale=self.dataset.scale,
+            acquisition=self.dataset.acquisition,
+            record=provenance(self.dataset, self.device),
+            training={"rmse": self.dataset.scale * self._rms, **self.training},
+        )

@@ -1,0 +1,1 @@
+"""What every method of fitting shares: settings, progress, result, record."""

@@ -1,0 +1,55 @@
+"""The contract all methods keep: what a fit gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition import Acquisition
+from ..sampling.field import Field
+from .settings import Settings
+
+
+class Estimate(Field, Protocol):
+    """Standard Model parameters fitted to a scan: maps with the same names, whatever the method.
+
+    The INR's :class:`~napari_smi_inr.FittedField` and the voxel-wise methods'
+    :class:`~napari_smi_inr.VoxelFit` are estimates. As a :class:`~napari_smi_inr.sampling.field.Field`
+    each can be sampled between voxels, where the latter interpolate.
+    """
+
+    @property
+    def config(self) -> Settings:
+        """What the fit was asked to do."""
+
+    @property
+    def lmax(self) -> int:
+        """Highest SH order of the FOD."""
+
+    @property
+    def scale(self) -> float:
+        """Typical b = 0 signal of the scan, in its own units."""
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """Protocol of the scan."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Provenance: versions, device, input checksums and notes."""
+
+    @property
+    def quality(self) -> Mapping[str, Any]:
+        """What to look at before trusting the maps."""
+
+    def maps(self) -> dict[str, NDArray[np.float32]]:
+        """(X, Y, Z) maps by symbol (Di, De, Dp, f, S0, p2), NaN outside the mask."""
+
+    def fod_map(self) -> NDArray[np.float32]:
+        """(X, Y, Z, C) SH coefficients (orthonormal real, MRtrix basis, scanner axes), zero outside the mask."""
+
+    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
+        """(N, V) noise-free signal in the N voxels of the mask, in the scan's units, for any protocol."""

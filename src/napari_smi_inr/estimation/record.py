@@ -1,0 +1,44 @@
+"""The record kept with every result: who made it, with what, from what, and how far to trust it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import DiffusionDataset
+from ..parameters import KERNEL_PARAMETERS, PARAMETERS, SCALARS
+
+_PACKAGES = ("napari-smi-inr", "torch", "numpy")
+_AT_BOUND = 0.01
+"""A value within this share of its range of a bound counts as being at it."""
+
+
+def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
+    """Versions, device, checksums of the inputs, and what was noticed on reading them."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "device": str(device),
+        "inputs": dict(dataset.checksums),
+        "notes": list(dataset.notes),
+    }
+
+
+def share_at_bound(scalars: NDArray[np.floating]) -> dict[str, float]:
+    """Share of voxels whose value lies at a bound, by kernel parameter.
+
+    Parameters
+    ----------
+    scalars
+        (N, 6) columns Di, De, Dp, f, S0, p2.
+    """
+    share = {}
+    for symbol, values in zip(SCALARS, scalars.T, strict=True):
+        if symbol in KERNEL_PARAMETERS and (bounds := PARAMETERS[symbol].bounds):
+            margin = _AT_BOUND * (bounds[1] - bounds[0])
+            at_bound = (values < bounds[0] + margin) | (values > bounds[1] - margin)
+            share[symbol] = round(float(at_bound.mean()), 4)
+    return share

@@ -1,0 +1,102 @@
+"""The result of a voxel-wise fit: one set of parameters for each voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition import Acquisition
+from ..parameters import SCALARS
+from ..sampling.grid_field import GridField
+from ..signal_model.standard_model import predict_signal
+from .record import share_at_bound
+from .settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelFit:
+    """Standard Model parameters voxel by voxel.
+
+    Attributes
+    ----------
+    config
+        What the fit was asked to do, its method included.
+    scalars
+        (N, 6) columns Di, De, Dp [µm²/ms], f, S0 [signal], p2; voxels in C order of the mask.
+    fod
+        (N, C) orthonormal real SH coefficients, MRtrix basis, scanner axes.
+    affine
+        (4, 4) from the scan's voxel indices to RAS millimetres.
+    mask
+        (X, Y, Z) the N voxels.
+    scale
+        Typical b = 0 signal of the scan.
+    acquisition
+        Protocol of the scan.
+    record
+        Provenance: versions, device, input checksums and notes.
+    training
+        How the fit went.
+    """
+
+    config: Settings
+    scalars: NDArray[np.float32]
+    fod: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    scale: float
+    acquisition: Acquisition
+    record: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Symbols of the columns of :attr:`scalars`: Di, De, Dp, f, S0, p2."""
+        return SCALARS
+
+    @property
+    def lmax(self) -> int:
+        """Highest SH order of the FOD."""
+        return self.config.lmax
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the scan along each axis."""
+        x, y, z = self.mask.shape
+        return x, y, z
+
+    @cached_property
+    def quality(self) -> dict[str, Any]:
+        """What to look at before trusting the maps: :attr:`training`, and the share of voxels at a bound by symbol."""
+        return {**self.training, "share_at_bound": share_at_bound(self.scalars)}
+
+    def maps(self) -> dict[str, NDArray[np.float32]]:
+        """(X, Y, Z) maps by symbol, NaN outside the mask."""
+        maps = {symbol: np.full(self.shape, np.nan, dtype=np.float32) for symbol in SCALARS}
+        for symbol, values in zip(SCALARS, self.scalars.T, strict=True):
+            maps[symbol][self.mask] = values
+        return maps
+
+    def fod_map(self) -> NDArray[np.float32]:
+        """(X, Y, Z, C) SH coefficients on the scan's grid, zero outside the mask."""
+        fod = np.zeros((*self.shape, self.fod.shape[1]), dtype=np.float32)
+        fod[self.mask] = self.fod
+        return fod
+
+    def sample(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, 6) scalars at (N, 3) RAS positions [mm], interpolated linearly between voxels."""
+        return self._between.sample(points_mm)
+
+    @cached_property
+    def _between(self) -> GridField:
+        return GridField(self.maps(), self.affine)
+
+    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
+        """(N, V) noise-free signal of the voxels in the scan's units, for its own protocol or another."""
+        values = dict(zip(SCALARS, self.scalars.T, strict=True))
+        return predict_signal(values, self.fod, acquisition or self.acquisition)

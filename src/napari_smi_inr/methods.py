@@ -1,0 +1,95 @@
+"""Every method of fitting by name, and the one way to run any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from .dataset import DiffusionDataset
+from .errors import InputError
+from .estimation.settings import Settings
+from .estimation.step import Step
+
+
+class Method(NamedTuple):
+    """A way to fit the Standard Model.
+
+    Attributes
+    ----------
+    title
+        What it is, in words.
+    settings
+        Module and class of its settings; loads fast.
+    steps
+        Module and function ``(dataset, config) -> Iterator[Step]``; may load torch.
+    """
+
+    title: str
+    settings: tuple[str, str]
+    steps: tuple[str, str]
+
+
+METHODS: dict[str, Method] = {
+    "inr": Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
+}
+"""Methods by short name, the INR first."""
+
+
+def settings_class(method: str) -> type[Settings]:
+    """The table of settings of a method.
+
+    Raises
+    ------
+    InputError
+        If there is no such method.
+    """
+    if method not in METHODS:
+        raise InputError("method", f"there is no method {method!r}.", f"Choose one of: {', '.join(METHODS)}.")
+    found: type[Settings] = _load(METHODS[method].settings)
+    return found
+
+
+def make_settings(method: str = "inr", **given: Any) -> Settings:
+    """Checked settings of a method; ``None`` leaves one as it is.
+
+    Raises
+    ------
+    InputError
+        If the method or a setting does not exist, or a value is out of range.
+    """
+    table = settings_class(method)
+    make = getattr(table, "from_preset", table.checked)
+    made: Settings = make(**{key: value for key, value in given.items() if value is not None})
+    return made
+
+
+def fit_steps(dataset: DiffusionDataset, config: Settings) -> Iterator[Step]:
+    """Fit by the method that the settings belong to, one short step at a time.
+
+    The caller owns the loop: leave it to stop, wait in it to pause.
+
+    Parameters
+    ----------
+    dataset
+        The scan.
+    config
+        From :func:`make_settings`; equal settings give equal results on one machine.
+
+    Yields
+    ------
+    Step
+        Progress, and on demand the best result so far. The last one holds the result.
+
+    Raises
+    ------
+    InputError
+        If the dataset lacks something the method needs.
+    """
+    steps: Iterator[Step] = _load(METHODS[config.method].steps)(dataset, config)
+    return steps
+
+
+def _load(home: tuple[str, str]) -> Any:
+    module, name = home
+    return getattr(import_module(f".{module}", __package__), name)
