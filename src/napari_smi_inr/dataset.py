@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from .acquisition import Acquisition
 from .errors import InputError
 
+LARGEST_DEVIATION = 0.5
+"""Largest entry of L - I that a gradient coil can have over any field of view; beyond it, L is a mistake."""
+
 
 @dataclass(frozen=True, eq=False)
 class DiffusionDataset:
@@ -28,6 +31,10 @@ class DiffusionDataset:
         (4, 4) from voxel indices to RAS millimetres.
     noise
         Standard deviation of the noise in the scan's units: scalar, (X, Y, Z) map, or unknown.
+    deviation
+        (X, Y, Z, 3, 3) non-uniformity of the gradients: matrices L such that a voxel saw the gradient L g where g
+        was asked for, both in scanner (RAS) axes; None if the gradients were perfect. See
+        :func:`~napari_smi_inr.acquisition.voxel_gradients.voxel_gradients`.
     checksums
         SHA-256 of each input file by name, for the record kept with results.
     notes
@@ -36,7 +43,7 @@ class DiffusionDataset:
     Raises
     ------
     InputError
-        If shapes disagree, the mask is empty, signal or noise inside it is unusable, or the
+        If shapes disagree, the mask is empty, signal, noise or deviation inside it is unusable, or the
         protocol has no b = 0 volume or only one shell.
     """
 
@@ -45,6 +52,7 @@ class DiffusionDataset:
     mask: NDArray[np.bool_]
     affine: NDArray[np.float64]
     noise: float | NDArray[np.float32] | None = None
+    deviation: NDArray[np.float32] | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -53,6 +61,7 @@ class DiffusionDataset:
         self._check_geometry()
         self._check_signal()
         self._check_noise()
+        self._check_deviation()
         self.acquisition.require_fittable()
 
     @property
@@ -77,6 +86,11 @@ class DiffusionDataset:
         """Typical b = 0 signal inside the mask (95th percentile), the unit the network works in."""
         b0 = np.stack([self.signal[..., v][self.mask] for v in np.flatnonzero(self.acquisition.is_b0)])
         return float(np.percentile(b0.mean(axis=0), 95))
+
+    @property
+    def voxel_deviation(self) -> NDArray[np.float64] | None:
+        """(N, 3, 3) :attr:`deviation` of the mask's voxels in C order, or None."""
+        return None if self.deviation is None else self.deviation[self.mask].astype(np.float64)
 
     def _check_shapes(self) -> None:
         expected = (*self.mask.shape, self.acquisition.n_volumes)
@@ -131,4 +145,29 @@ class DiffusionDataset:
                 if noise.ndim
                 else f"is {noise:g}, which is not positive and finite.",
                 "Give the standard deviation of the noise in the scan's units, or leave it out.",
+            )
+
+    def _check_deviation(self) -> None:
+        if self.deviation is None:
+            return
+        if self.deviation.shape != (*self.mask.shape, 3, 3):
+            raise InputError(
+                "deviation",
+                f"has shape {self.deviation.shape}; the mask has {self.mask.shape}.",
+                "Give a 3 x 3 matrix for each voxel of the scan's grid.",
+            )
+        inside = self.deviation[self.mask]
+        n_missing = int(np.count_nonzero(~np.isfinite(inside).all(axis=(1, 2))))
+        if n_missing:
+            raise InputError(
+                "deviation",
+                f"is not finite in {n_missing} of {len(inside)} voxels of the mask.",
+                "Leave such voxels out of the mask.",
+            )
+        largest = float(np.abs(inside - np.eye(3)).max())
+        if largest > LARGEST_DEVIATION or np.linalg.det(inside).min() <= 0:
+            raise InputError(
+                "deviation",
+                f"departs from the identity by up to {largest:.3g}, which no gradient coil does.",
+                "Give matrices L near the identity: the gradient seen for each unit of gradient asked for.",
             )

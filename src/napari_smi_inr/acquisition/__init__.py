@@ -3,5 +3,16 @@
 from .protocol import TABLE_HEADER, Acquisition
 from .shells import B0_THRESHOLD, SPHERICAL_TOLERANCE, Shell
 from .verdict import Verdict
+from .voxel_gradients import VoxelGradients, b_tensors, voxel_gradients
 
-__all__ = ["B0_THRESHOLD", "SPHERICAL_TOLERANCE", "TABLE_HEADER", "Acquisition", "Shell", "Verdict"]
+__all__ = [
+    "B0_THRESHOLD",
+    "SPHERICAL_TOLERANCE",
+    "TABLE_HEADER",
+    "Acquisition",
+    "Shell",
+    "Verdict",
+    "VoxelGradients",
+    "b_tensors",
+    "voxel_gradients",
+]

@@ -14,7 +14,9 @@ from .verdict import Verdict, judge
 TABLE_HEADER = ("b [ms/µm²]", "shape", "volumes")
 """Column titles of :meth:`Acquisition.table`."""
 
-_SHAPE_RANGE = (-0.5, 1.0)
+SHAPE_RANGE = (-0.5, 1.0)
+"""Least and largest b_delta: planar and linear encoding."""
+
 _SHAPE_ROUNDING = 1e-3
 _UNIT_TOLERANCE = 1e-4
 _ONE_SHELL_SPREAD = 0.3  # ms/µm²: a wider chain of b-values is a continuous design, not one shell
@@ -50,7 +52,7 @@ class Acquisition:
         self._check_lengths()
         self._check_values()
         self._check_directions()
-        object.__setattr__(self, "b_delta", self.b_delta.clip(*_SHAPE_RANGE))
+        object.__setattr__(self, "b_delta", self.b_delta.clip(*SHAPE_RANGE))
 
     @property
     def n_volumes(self) -> int:
@@ -131,7 +133,7 @@ class Acquisition:
             )
 
     def _check_values(self) -> None:
-        low, high = _SHAPE_RANGE[0] - _SHAPE_ROUNDING, _SHAPE_RANGE[1] + _SHAPE_ROUNDING
+        low, high = SHAPE_RANGE[0] - _SHAPE_ROUNDING, SHAPE_RANGE[1] + _SHAPE_ROUNDING
         good_b = np.isfinite(self.b) & (self.b >= 0)
         good_shape = (self.b_delta >= low) & (self.b_delta <= high)
         _refuse("b", "a b-value of {:g} s/mm²", 1000 * self.b, good_b, "b-values are finite and not negative.")
