@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from .files import output_folder, replacing
+from .gradient_deviation import deviation_to_fsl
 from .gradients import scanner_to_fsl
 from .nifti import write_image
 
@@ -17,7 +18,7 @@ def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") 
     """Write a dataset as files; the same dataset always gives the same bytes.
 
     ``<name>.nii.gz`` (float32), ``.bval`` (s/mm²), ``.bvec`` (FSL convention), ``.bdelta``,
-    ``mask.nii.gz`` and, where the noise is known, ``noise.nii.gz``.
+    ``mask.nii.gz`` and, where known, ``noise.nii.gz`` and ``grad_dev.nii.gz`` (FSL convention, fractions).
 
     Parameters
     ----------
@@ -38,7 +39,9 @@ def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") 
         If the folder cannot be written to.
     """
     target = output_folder(folder)
-    images = {f"{name}.nii.gz": dataset.signal, "mask.nii.gz": dataset.mask}
+    images: dict[str, NDArray[np.generic]] = {f"{name}.nii.gz": dataset.signal, "mask.nii.gz": dataset.mask}
+    if dataset.deviation is not None:
+        images["grad_dev.nii.gz"] = deviation_to_fsl(dataset.deviation, dataset.affine)
     if dataset.noise is not None:
         images["noise.nii.gz"] = np.broadcast_to(np.asarray(dataset.noise, dtype=np.float32), dataset.shape)
     acquisition = dataset.acquisition

@@ -106,16 +106,16 @@ def fsl_to_scanner(bvecs: NDArray[np.float64], affine: NDArray[np.float64]) -> N
     -------
     (V, 3) unit or zero vectors.
     """
-    return _unit(bvecs @ _fsl_axes(affine).T)
+    return _unit(bvecs @ fsl_axes(affine).T)
 
 
 def scanner_to_fsl(directions: NDArray[np.float64], affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """Undo :func:`fsl_to_scanner`."""
-    return _unit(np.linalg.solve(_fsl_axes(affine), directions.T).T)
+    return _unit(np.linalg.solve(fsl_axes(affine), directions.T).T)
 
 
-def _fsl_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns: the scanner directions of FSL's three axes."""
+def fsl_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) scanner (RAS) directions of FSL's three axes, in columns."""
     axes: NDArray[np.float64] = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     if np.linalg.det(axes) > 0:
         axes[:, 0] *= -1

@@ -138,7 +138,7 @@ def read_map(path: str | Path, what: str, grid: Grid) -> tuple[NDArray[np.float3
     own = grid_of(image)
     turn = ornt_transform(io_orientation(own.affine), io_orientation(grid.affine))
     turned = Grid(_turned_shape(own.shape, turn), own.affine @ inv_ornt_aff(turn, own.shape))
-    _check_same_place(path, what, turned, grid)
+    require_same_place(path, what, turned, grid)
     try:
         values = np.asarray(image.dataobj, dtype=np.float32)
     except _DAMAGED as error:
@@ -193,7 +193,14 @@ def _check_header(image: nib.Nifti1Image, path: Path) -> None:
         raise InputError(path, fault, "Copy or export it again.")
 
 
-def _check_same_place(path: str | Path, what: str, turned: Grid, grid: Grid) -> None:
+def require_same_place(path: str | Path, what: str, turned: Grid, grid: Grid) -> None:
+    """Refuse an image whose voxels do not lie where those of a scan's grid do.
+
+    Raises
+    ------
+    InputError
+        Naming the image and its role (``what``).
+    """
     remedy = f"Give a {what} made from this scan, or resample it onto the scan's grid."
     distance = turned.distance(grid)
     if math.isinf(distance) or not np.allclose(turned.voxel_size, grid.voxel_size, rtol=0.02):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from .files import naming, readable_file, sha256
+from .gradient_deviation import read_deviation, unused_deviation
 from .gradients import read_gradients
 from .nifti import Grid, grid_of, open_image, read_map, read_volumes
 from .voxels import clean, foreground, keep_usable
@@ -23,6 +24,7 @@ def load_scan(
     bvec: str | Path | None = None,
     bdelta: str | Path | None = None,
     noise: str | Path | float | None = None,
+    grad_dev: str | Path | None = None,
 ) -> DiffusionDataset:
     """Read a diffusion scan and everything that belongs to it.
 
@@ -38,6 +40,9 @@ def load_scan(
         given. See :func:`~napari_smi_inr.io.gradients.read_gradients`.
     noise
         Standard deviation of the noise in the scan's units: a number, or a 3-D NIfTI on its grid.
+    grad_dev
+        Non-uniformity of the gradients, 4-D NIfTI of nine volumes in the FSL/HCP convention; never taken unasked. See
+        :func:`~napari_smi_inr.io.gradient_deviation.read_deviation`.
 
     Returns
     -------
@@ -59,15 +64,21 @@ def load_scan(
     if wanted is None:
         wanted, mask_note = foreground(voxels.b0)
     kept, count_note = keep_usable(wanted, voxels, signal, Path(mask or path), path)
-    inputs = [path, *gradients.files, *(Path(p).expanduser() for p in (mask, noise) if isinstance(p, str | Path))]
-    notes = (_orientation_note(image), *gradients.notes, mask_note, noise_note, count_note)
-    with naming({"noise": noise if isinstance(noise, str | Path) else None}):
+    deviation, deviation_note = _read_deviation(grad_dev, grid, kept, path)
+    inputs = [
+        path,
+        *gradients.files,
+        *(Path(p).expanduser() for p in (mask, noise, grad_dev) if isinstance(p, str | Path)),
+    ]
+    notes = (_orientation_note(image), *gradients.notes, deviation_note, mask_note, noise_note, count_note)
+    with naming({"noise": noise if isinstance(noise, str | Path) else None, "deviation": grad_dev}):
         return DiffusionDataset(
             signal=signal,
             acquisition=gradients.acquisition,
             mask=kept,
             affine=grid.affine,
             noise=sigma,
+            deviation=deviation,
             checksums={file.name: sha256(file) for file in inputs},
             notes=tuple(filter(None, notes)),
         )
@@ -100,3 +111,11 @@ def _read_noise(noise: str | Path | float | None, grid: Grid) -> tuple[float | N
     if isinstance(noise, str | Path):
         return read_map(noise, "noise map", grid)
     return float(noise), ""
+
+
+def _read_deviation(
+    grad_dev: str | Path | None, grid: Grid, mask: NDArray[np.bool_], scan: Path
+) -> tuple[NDArray[np.float32] | None, str]:
+    if grad_dev is None:
+        return None, unused_deviation(scan)
+    return read_deviation(grad_dev, grid, mask)
