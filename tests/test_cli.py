@@ -281,3 +281,15 @@ def test_interrupting_a_fit_keeps_the_best_so_far(tiny_scan, tmp_path):
     assert "Traceback" not in rest
     assert "dwi.smi.safetensors" in out
     assert np.isfinite(smi.open_field(tmp_path / "dwi.smi.safetensors").maps()["f"]).any()
+
+
+def test_info_tells_what_a_gradient_deviation_does_to_the_b_values(run, tiny_scan, tmp_path):
+    scan = nib.load(tiny_scan / "dwi.nii.gz")
+    fractions = np.zeros((*scan.shape[:3], 9), np.float32)
+    fractions[..., 0] = 0.1
+    nib.save(nib.Nifti1Image(fractions, scan.affine), tmp_path / "grad_dev.nii")
+    result = run(
+        "info", tiny_scan / "dwi.nii.gz", "--mask", tiny_scan / "mask.nii.gz", "--grad-dev", tmp_path / "grad_dev.nii"
+    )
+    assert result.exit_code == 0
+    assert "b-values change by +0.0 to +21.0 %" in " ".join(result.output.split())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..inr.config import PRESETS, FitConfig
-from .options import SCAN, Bdelta, Bval, Bvec, Mask
+from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask
 from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
@@ -29,6 +29,7 @@ def fit(
     bval: Bval = None,
     bvec: Bvec = None,
     bdelta: Bdelta = None,
+    grad_dev: GradDev = None,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -84,7 +85,8 @@ def fit(
 
     resolve_device(config.device)  # and the folder: find out before the scan is read
     folder = output_folder(out)
-    dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=_number_or_path(noise))
+    sigma = _number_or_path(noise)
+    dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
     field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Bdelta, Bval, Bvec, Mask
+from .options import Bdelta, Bval, Bvec, GradDev, Mask
 from .report import field_report, scan_report
 
 
@@ -17,6 +17,7 @@ def info(
     bval: Bval = None,
     bvec: Bvec = None,
     bdelta: Bdelta = None,
+    grad_dev: GradDev = None,
 ) -> None:
     """Show what a scan's protocol can identify, or how a field was fitted."""
     from .. import api
@@ -24,4 +25,5 @@ def info(
     if path.suffix == ".safetensors":
         typer.echo(field_report(api.open_field(path), str(path)))
     else:
-        typer.echo(scan_report(api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta), str(path)))
+        dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, grad_dev=grad_dev)
+        typer.echo(scan_report(dataset, str(path)))

@@ -36,3 +36,11 @@ Bdelta = Annotated[
         rich_help_panel=SCAN,
     ),
 ]
+GradDev = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NIFTI",
+        help="Non-uniformity of the gradients (grad_dev, FSL/HCP convention), on the scan's grid; never taken unasked.",
+        rich_help_panel=SCAN,
+    ),
+]

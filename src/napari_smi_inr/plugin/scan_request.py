@@ -17,7 +17,7 @@ class ScanRequest:
     ----------
     scan
         The 4-D NIfTI, or the dataset itself; everything else is then left out of account.
-    mask, bval, bvec, bdelta, noise
+    mask, bval, bvec, bdelta, noise, grad_dev
         As for :func:`napari_smi_inr.load`.
     """
 
@@ -27,6 +27,7 @@ class ScanRequest:
     bvec: Path | None = None
     bdelta: Path | None = None
     noise: Path | float | None = None
+    grad_dev: Path | None = None
 
     @property
     def name(self) -> str:
@@ -43,7 +44,7 @@ class ScanRequest:
         """
         if isinstance(self.scan, DiffusionDataset):
             return self.scan
-        return load_scan(self.scan, self.mask, self.bval, self.bvec, self.bdelta, self.noise)
+        return load_scan(self.scan, self.mask, self.bval, self.bvec, self.bdelta, self.noise, self.grad_dev)
 
 
 def parse_noise(text: str) -> Path | float | None:

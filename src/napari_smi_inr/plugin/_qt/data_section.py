@@ -26,6 +26,11 @@ _SIDECARS = {
         "b-tensor shape",
         "Text file of b_delta, -0.5 (planar) to 1 (linear); by default found beside the scan, else linear.",
     ),
+    "grad_dev": (
+        "Gradient deviation",
+        "NIfTI of nine volumes on the scan's grid: the non-uniformity of the gradients in the FSL/HCP convention "
+        "(grad_dev). Never taken unasked.",
+    ),
 }
 
 
