@@ -8,6 +8,10 @@ import nibabel as nib
 import numpy as np
 
 
+class Word(str):
+    """An argument that is a word, not the name of a file."""
+
+
 @dataclass(frozen=True)
 class Case:
     """How to spoil a sound scan, and what the message must then say."""
@@ -156,10 +160,23 @@ CASES = [
     Case("noise map negative", image("noise.nii.gz", np.negative), "noise.nii.gz", "not positive", NOISE),
     Case("noise map with holes", image("noise.nii.gz", fill(2, np.nan)), "noise.nii.gz", "not positive", NOISE),
     Case("noise negative", lambda scan: None, "noise", "is -3, which is not", {"noise": -3}),
+    Case("noise a mistyped word", lambda scan: None, "mpca", "nor such a way .*", {"noise": "mpca"}),
+    Case("noise from one b = 0 volume", lambda scan: None, "noise", "there is one only", {"noise": Word("b0")}),
+    Case(
+        "noise of a scan too thin for windows",
+        image("dwi.nii.gz", lambda data: data[:, :2, :1]),
+        "noise",
+        "no window",
+        {"noise": Word("mppca"), "mask": None},
+    ),
     Case("noise zero", lambda scan: None, "noise", "is 0, which is not", {"noise": 0}),
 ]
 
 
 def arguments(scan, changes):
     """The arguments of a case, with file names made paths in its folder."""
-    return scan.arguments() | {key: scan / name if isinstance(name, str) else name for key, name in changes.items()}
+
+    def in_folder(value):
+        return scan / value if isinstance(value, str) and not isinstance(value, Word) else value
+
+    return scan.arguments() | {key: in_folder(value) for key, value in changes.items()}

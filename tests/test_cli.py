@@ -153,6 +153,15 @@ def test_rician_fit_takes_a_number_or_a_map(run, scan, tmp_path, noise):
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("command", ["info", "fit"])
+def test_the_noise_is_estimated_when_asked_by_a_word(run, scan, tmp_path, command):
+    scan.edit_table("dwi.bval", lambda rows: np.where(rows == 50, 0, rows))
+    more = ["--out", tmp_path / "out", *SETTINGS] if command == "fit" else []
+    result = run(command, scan.dwi, "--mask", scan / "mask.nii.gz", "--noise", "b0", *more)
+    assert result.exit_code == 0
+    assert "Noise estimated from the differences of the b = 0 volumes: " in result.stdout
+
+
 def assert_close_faces(affine, edge, fine_affine, fine_edge):
     """Two positions counted in voxels from the outer face of the first one, in two grids, are the same place."""
     place = nib.affines.apply_affine(affine, edge - 0.5)
@@ -233,6 +242,7 @@ BAD_WORDS = {
     "device unknown": ("fit", "{dwi}", "--out", "{out}", "--device", "abacus"),
     "out is a file": ("fit", "{dwi}", "--out", "{dwi}"),
     "noise map missing": ("fit", "{dwi}", "--out", "{out}", "--noise", "nowhere.nii.gz"),
+    "noise word mistyped": ("info", "{dwi}", "--noise", "mpca"),
     "field missing": ("sample", "nowhere.smi.safetensors", "--out", "{out}/f.nii.gz"),
     "field cut": ("sample", "{cut}", "--out", "{out}/f.nii.gz"),
     "field is a scan": ("sample", "{dwi}", "--out", "{out}/f.nii.gz"),

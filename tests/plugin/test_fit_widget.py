@@ -248,6 +248,8 @@ def test_files_are_chosen_among_layers_and_loaded(dock, scan, qtbot):
     qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.n_voxels != n, timeout=10_000)
     widget.data.noise.value = "2.5"
     qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.noise == 2.5, timeout=10_000)
+    widget.data.noise.value = "mppca"
+    qtbot.waitUntil(lambda: widget.dataset is not None and np.ndim(widget.dataset.noise) == 3, timeout=10_000)
     scan.write("grad_dev.nii", np.full((*widget.dataset.shape, 9), 0.01))
     widget.data.sidecars["grad_dev"].value = scan / "grad_dev.nii"
     qtbot.waitUntil(lambda: widget.dataset is not None and widget.dataset.deviation is not None, timeout=10_000)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..inr.config import PRESETS, FitConfig
-from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask
+from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
 from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
@@ -30,14 +30,7 @@ def fit(
     bvec: Bvec = None,
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
-    noise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIGMA",
-            help="Standard deviation of the noise in the scan's units: a number, or a NIfTI map on its grid.",
-            rich_help_panel=SCAN,
-        ),
-    ] = None,
+    noise: Noise = None,
     lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
     loss: Annotated[
         str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)
@@ -81,11 +74,12 @@ def fit(
     from .. import api
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
+    from ..io.noise import parse_noise
     from ..results import write_results
 
     resolve_device(config.device)  # and the folder: find out before the scan is read
     folder = output_folder(out)
-    sigma = _number_or_path(noise)
+    sigma = parse_noise(noise or "")
     dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
     field, finished = fit_with_progress(dataset, config)
@@ -100,8 +94,3 @@ def _number_or_text(value: str | None) -> float | str | None:
         return None if value is None else float(value)
     except ValueError:
         return value
-
-
-def _number_or_path(value: str | None) -> float | Path | None:
-    number = _number_or_text(value)
-    return Path(number) if isinstance(number, str) else number

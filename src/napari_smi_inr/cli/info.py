@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Bdelta, Bval, Bvec, GradDev, Mask
+from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
 from .report import field_report, scan_report
 
 
@@ -18,6 +18,7 @@ def info(
     bvec: Bvec = None,
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
+    noise: Noise = None,
 ) -> None:
     """Show what a scan's protocol can identify, or how a field was fitted."""
     from .. import api
@@ -25,5 +26,8 @@ def info(
     if path.suffix == ".safetensors":
         typer.echo(field_report(api.open_field(path), str(path)))
     else:
-        dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, grad_dev=grad_dev)
+        from ..io.noise import parse_noise
+
+        sigma = parse_noise(noise or "")
+        dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
         typer.echo(scan_report(dataset, str(path)))

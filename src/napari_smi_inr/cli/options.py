@@ -36,6 +36,15 @@ Bdelta = Annotated[
         rich_help_panel=SCAN,
     ),
 ]
+Noise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIGMA",
+        help="Standard deviation of the noise in the scan's units: a number, a NIfTI map on its grid, or how to "
+        "estimate it: mppca (random matrix theory) or b0 (differences of repeated b = 0 volumes).",
+        rich_help_panel=SCAN,
+    ),
+]
 GradDev = Annotated[
     Path | None,
     typer.Option(

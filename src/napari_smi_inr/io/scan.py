@@ -14,6 +14,7 @@ from .files import naming, readable_file, sha256
 from .gradient_deviation import read_deviation, unused_deviation
 from .gradients import read_gradients
 from .nifti import Grid, grid_of, open_image, read_map, read_volumes
+from .noise import Noise, estimated_noise, is_noise_file, read_noise
 from .voxels import clean, foreground, keep_usable
 
 
@@ -23,7 +24,7 @@ def load_scan(
     bval: str | Path | None = None,
     bvec: str | Path | None = None,
     bdelta: str | Path | None = None,
-    noise: str | Path | float | None = None,
+    noise: Noise = None,
     grad_dev: str | Path | None = None,
 ) -> DiffusionDataset:
     """Read a diffusion scan and everything that belongs to it.
@@ -39,7 +40,9 @@ def load_scan(
         Text files; found beside the scan by name (``dwi.bval``, ``dwi.bvec``, ``dwi.bdelta``) when not
         given. See :func:`~napari_smi_inr.io.gradients.read_gradients`.
     noise
-        Standard deviation of the noise in the scan's units: a number, or a 3-D NIfTI on its grid.
+        Standard deviation of the noise in the scan's units: a number, a 3-D NIfTI on its grid, or how to estimate
+        it from the scan: ``"mppca"`` or ``"b0"`` (:mod:`napari_smi_inr.noise_level`). A file of that name is
+        reached by its folder (``./b0``) or as a :class:`~pathlib.Path`.
     grad_dev
         Non-uniformity of the gradients, 4-D NIfTI of nine volumes in the FSL/HCP convention; never taken unasked. See
         :func:`~napari_smi_inr.io.gradient_deviation.read_deviation`.
@@ -58,20 +61,23 @@ def load_scan(
     grid = grid_of(image)
     gradients = read_gradients(path, image.shape[3], grid.affine, bval, bvec, bdelta)
     wanted, mask_note = _read_mask(mask, grid)
-    sigma, noise_note = _read_noise(noise, grid)
+    sigma, noise_note = read_noise(noise, grid)
     signal = read_volumes(image)
     voxels = clean(signal, gradients.acquisition.is_b0)
     if wanted is None:
         wanted, mask_note = foreground(voxels.b0)
     kept, count_note = keep_usable(wanted, voxels, signal, Path(mask or path), path)
+    if isinstance(noise, str) and not is_noise_file(noise):
+        sigma, noise_note = estimated_noise(noise, signal, gradients.acquisition, kept)
     deviation, deviation_note = _read_deviation(grad_dev, grid, kept, path)
+    noise_file = noise if is_noise_file(noise) else None
     inputs = [
         path,
         *gradients.files,
-        *(Path(p).expanduser() for p in (mask, noise, grad_dev) if isinstance(p, str | Path)),
+        *(Path(p).expanduser() for p in (mask, noise_file, grad_dev) if isinstance(p, str | Path)),
     ]
     notes = (_orientation_note(image), *gradients.notes, deviation_note, mask_note, noise_note, count_note)
-    with naming({"noise": noise if isinstance(noise, str | Path) else None, "deviation": grad_dev}):
+    with naming({"noise": noise_file, "deviation": grad_dev}):
         return DiffusionDataset(
             signal=signal,
             acquisition=gradients.acquisition,
@@ -103,14 +109,6 @@ def _read_mask(mask: str | Path | None, grid: Grid) -> tuple[NDArray[np.bool_] |
         return None, ""
     values, note = read_map(mask, "mask", grid)
     return values > 0, note
-
-
-def _read_noise(noise: str | Path | float | None, grid: Grid) -> tuple[float | NDArray[np.float32] | None, str]:
-    if noise is None:
-        return None, ""
-    if isinstance(noise, str | Path):
-        return read_map(noise, "noise map", grid)
-    return float(noise), ""
 
 
 def _read_deviation(

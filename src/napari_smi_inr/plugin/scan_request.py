@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..dataset import DiffusionDataset
+from ..io.noise import Noise
 from ..io.scan import load_scan
 
 
@@ -26,7 +27,7 @@ class ScanRequest:
     bval: Path | None = None
     bvec: Path | None = None
     bdelta: Path | None = None
-    noise: Path | float | None = None
+    noise: Noise = None
     grad_dev: Path | None = None
 
     @property
@@ -45,14 +46,3 @@ class ScanRequest:
         if isinstance(self.scan, DiffusionDataset):
             return self.scan
         return load_scan(self.scan, self.mask, self.bval, self.bvec, self.bdelta, self.noise, self.grad_dev)
-
-
-def parse_noise(text: str) -> Path | float | None:
-    """Understand what a user types as noise level: a number, the path of a map, or nothing."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return Path(text)

@@ -11,9 +11,10 @@ from magicgui.widgets import ComboBox, FileEdit, LineEdit
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from ...io.noise import parse_noise
 from ..layer_origin import ScanOrigin, VolumeOrigin, origin_of
 from ..napari_compat import unwrapped
-from ..scan_request import ScanRequest, parse_noise
+from ..scan_request import ScanRequest
 from .acquisition_table import AcquisitionTable
 from .form import Rows, Section, button, named
 
@@ -63,8 +64,9 @@ class DataSection(QWidget):
         self.noise = named(
             LineEdit(label="Noise σ"),
             "Noise level",
-            "Standard deviation of the noise in the scan's units: a number, or the path of a 3-D NIfTI map. "
-            "Needed for the Rician loss.",
+            "Standard deviation of the noise in the scan's units: a number, the path of a 3-D NIfTI map, "
+            "or how to estimate it from the scan: mppca (random matrix theory) or b0 (differences of repeated b = 0 "
+            "volumes). Needed for the Rician loss.",
         )
         self.table = AcquisitionTable()
         self.open_button = button("&Open…", "Open a diffusion scan or a mask (NIfTI).")
