@@ -5,11 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from napari_smi_inr.acquisition import Acquisition
+from napari_smi_inr.acquisition import Acquisition, voxel_gradients
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.parameters import SCALARS
 from napari_smi_inr.signal_model.noise import rician_mean
 from napari_smi_inr.signal_model.standard_model import predict_signal
+from napari_smi_inr.simulation.gradient_field import coil_deviation
 from napari_smi_inr.simulation.phantom import Phantom
 from napari_smi_inr.simulation.simulate import FLUID_S0, SimulatedDataset, simulate
 from napari_smi_inr.simulation.truth import PhantomField
@@ -128,6 +129,8 @@ def test_images_show_a_head_in_air() -> None:
         ({"snr": 0.0}, "snr"),
         ({"snr": float("nan")}, "snr"),
         ({"subvoxel": 0}, "subvoxel"),
+        ({"deviation": 0.8}, "deviation"),
+        ({"deviation": -0.1}, "deviation"),
         ({"affine": np.zeros((4, 4))}, "affine"),
         ({"affine": np.eye(3)}, "affine"),
         ({"noise": "poisson"}, "noise"),
@@ -139,3 +142,43 @@ def test_faults_name_the_argument(arguments: dict[str, object], named: str) -> N
     with pytest.raises(InputError) as caught:
         small(**arguments)
     assert caught.value.where == named
+
+
+def test_non_uniform_gradients_bend_the_exact_signal() -> None:
+    """Linear volumes of single voxels, each with the b-values and directions it saw; water by its b-value alone."""
+    scan = small(snr=np.inf, deviation=0.1)
+    assert scan.deviation is not None
+    assert np.abs(scan.deviation[scan.mask] - np.eye(3)).max() == pytest.approx(0.1, rel=1e-5)
+    points = scan.truth.centres
+    linear = scan.acquisition.b_delta == 1
+    protocol = scan.acquisition.select(linear)
+    truth = scan.truth.evaluate(points[scan.mask.ravel()][[0, 77]])
+    seen = voxel_gradients(protocol, scan.deviation[scan.mask][[0, 77]])
+    for voxel in (0, 1):
+        own = Acquisition(seen.b[voxel], seen.b_delta[voxel], seen.directions[voxel])
+        some = {key: column[voxel : voxel + 1] for key, column in truth.items()}
+        expected = predict_signal(some, some["fod"], own)[0]
+        np.testing.assert_allclose(scan.signal[scan.mask][[0, 77]][voxel, linear], expected, atol=1e-4)
+    fluid = np.flatnonzero(scan.truth.phantom.in_fluid(points) & ~scan.mask.ravel())
+    b = voxel_gradients(scan.acquisition, scan.deviation.reshape(-1, 3, 3)[fluid]).b
+    water = scan.signal.reshape(-1, scan.acquisition.n_volumes)[fluid]
+    np.testing.assert_allclose(water, FLUID_S0 * np.exp(-3.0 * b), rtol=1e-4, atol=1e-6)
+
+
+def test_points_within_a_voxel_share_its_gradients() -> None:
+    one, many = (small(shape=(8, 8, 2), snr=np.inf, deviation=0.1, subvoxel=n) for n in (1, 2))
+    np.testing.assert_array_equal(one.deviation, many.deviation)
+    assert 0 < np.abs(one.signal - many.signal)[one.mask].max() < 20
+
+
+def test_the_field_of_a_coil_has_neither_sources_nor_curls() -> None:
+    """Each column of L is the gradient of one coil's axial field, which obeys Laplace's equation."""
+    step = 1e-3
+    at = np.random.default_rng(0).uniform(-80, 80, (20, 3))
+    slope = np.stack(
+        [(coil_deviation(at + e, 300.0) - coil_deviation(at - e, 300.0)) / (2 * step) for e in step * np.eye(3)], axis=1
+    )  # [point, derivative along, component of the gradient, coil]
+    np.testing.assert_allclose(np.einsum("nkkj->nj", slope), 0, atol=1e-8)
+    np.testing.assert_allclose(slope, slope.transpose(0, 2, 1, 3), atol=1e-8)
+    np.testing.assert_array_equal(coil_deviation(np.zeros((1, 3)), 300.0)[0], np.eye(3))
+    assert np.abs(slope).max() > 1e-4

@@ -8,16 +8,22 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ..acquisition import Acquisition
+from ..acquisition import Acquisition, b_tensors
 from ..parameters import KERNEL_PARAMETERS
 from .kernel import kernel
 from .spherical_harmonics import degrees, lmax_of, real_sh
+from .tensor_signal import predict_tensor_signal
 
 _CHUNK = 4096
 """Voxels predicted at a time; bounds memory at a few hundred MB for any protocol."""
 
 
-def predict_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition: Acquisition) -> NDArray[np.float64]:
+def predict_signal(
+    values: Mapping[str, ArrayLike],
+    fod: ArrayLike,
+    acquisition: Acquisition,
+    deviation: NDArray[np.floating] | None = None,
+) -> NDArray[np.float64]:
     """Noise-free signal of the Standard Model of white matter.
 
     Parameters
@@ -28,6 +34,10 @@ def predict_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition:
         (N, C) orthonormal real SH coefficients in the MRtrix basis and scanner axes.
     acquisition
         Protocol of V volumes.
+    deviation
+        (N, 3, 3) matrices L where gradients were not uniform (see
+        :func:`~napari_smi_inr.acquisition.voxel_gradients.b_tensors`); the b-tensors L B Lᵀ are then taken as they
+        are, by :func:`~.tensor_signal.predict_tensor_signal`.
 
     Returns
     -------
@@ -35,12 +45,14 @@ def predict_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, acquisition:
     """
     coefficients = np.atleast_2d(np.asarray(fod, dtype=np.float64))
     columns = {key: np.asarray(values[key], dtype=np.float64) for key in (*KERNEL_PARAMETERS, "S0")}
-    chunks = [
-        _predict(
-            {key: column[i : i + _CHUNK] for key, column in columns.items()}, coefficients[i : i + _CHUNK], acquisition
-        )
-        for i in range(0, len(coefficients), _CHUNK)
-    ]
+    chunks = []
+    for start in range(0, len(coefficients), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        some = {key: column[rows] for key, column in columns.items()}
+        if deviation is None:
+            chunks.append(_predict(some, coefficients[rows], acquisition))
+        else:
+            chunks.append(predict_tensor_signal(some, coefficients[rows], b_tensors(acquisition, deviation[rows])))
     return np.concatenate(chunks) if chunks else np.empty((0, acquisition.n_volumes))
 
 
