@@ -28,14 +28,16 @@ def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
 
 
 def share_at_bound(scalars: NDArray[np.floating]) -> dict[str, float]:
-    """Share of voxels whose value lies at a bound, by kernel parameter.
+    """Share of voxels whose value lies at a bound, by kernel parameter; nothing without voxels.
 
     Parameters
     ----------
     scalars
         (N, 6) columns Di, De, Dp, f, S0, p2.
     """
-    share = {}
+    share: dict[str, float] = {}
+    if not len(scalars):
+        return share
     for symbol, values in zip(SCALARS, scalars.T, strict=True):
         if symbol in KERNEL_PARAMETERS and (bounds := PARAMETERS[symbol].bounds):
             margin = _AT_BOUND * (bounds[1] - bounds[0])
