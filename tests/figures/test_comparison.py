@@ -39,11 +39,13 @@ def test_errors_are_taken_against_the_truth_at_every_fine_point(field):
     assert comparison.extent == (0.0, 12.0, 0.0, 15.0)
 
 
-def test_sides_follow_the_affine(field):
-    maps = {"f": np.zeros(field.mask.shape)}
-    assert compare_interpolation(field, maps, field, "f").sides == ("L", "R")
-    flipped = GridField(maps, np.diag([-2.0, 3.0, 4.0, 1.0]))
-    assert compare_interpolation(flipped, maps, flipped, "f").sides == ("R", "L")
+def test_the_right_is_on_the_right_whichever_way_the_voxels_run(field):
+    x, _, _ = np.indices(field.mask.shape)
+    upright = compare_interpolation(field, {"f": x}, field, "f")
+    mirrored = GridField({"f": x}, np.diag([-2.0, 3.0, 4.0, 1.0]))
+    flipped = compare_interpolation(mirrored, {"f": x}, mirrored, "f")
+    assert upright.sides == flipped.sides == ("L", "R", "P", "A")
+    assert np.array_equal(upright.panels[0].values, flipped.panels[0].values[::-1])
 
 
 def test_a_plane_outside_is_refused(field):

@@ -1,0 +1,83 @@
+"""The sheet a figure is drawn on: made without any window, laid out in inches, written to a file."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..io.files import output_folder, replacing
+from .style import DPI, FAINT, INK, LINE, PAPER, SMALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def require_matplotlib() -> None:
+    """Make sure that figures can be drawn.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        remedy = 'Install it: python -m pip install "napari-smi-inr[figures]".'
+        raise InputError("matplotlib", "is not installed, and figures need it.", remedy)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of a size [inches], outside pyplot and its state.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor=PAPER, dpi=DPI)
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes to a figure, measured from its upper left corner [inches]."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def write(
+    figure: Figure, left: float, top: float, words: str, size: float, *, colour: str = INK, bold: bool = False,
+    ha: str = "left", va: str = "center", rotation: float = 0.0,
+) -> None:  # fmt: skip
+    """Write words on a figure at a place measured from its upper left corner [inches]."""
+    across, down = figure.get_size_inches()
+    figure.text(
+        left / across, 1 - top / down, words, fontsize=size, color=colour, fontweight="bold" if bold else "normal",
+        ha=ha, va=va, rotation=rotation,
+    )  # fmt: skip
+
+
+def tidy(axes: Axes) -> None:
+    """Give the axes of a chart thin grey lines, small ticks and no frame on the right and at the top."""
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set(color=LINE, linewidth=0.8)
+    axes.tick_params(which="both", labelsize=SMALL, labelcolor=FAINT, color=LINE, width=0.8, length=3)
+    axes.tick_params(which="minor", length=1.5)
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure whole or not at all; its format follows the name.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    target = output_folder(Path(path).parent) / Path(path).name
+    with replacing(target) as stream:
+        figure.savefig(stream, format=target.suffix.lstrip("."))
+    return target
