@@ -56,19 +56,35 @@ class VoxelRun:
         self.worked = 0.0 if started is None else time.perf_counter() - started
         self.training: dict[str, Any] = {}
 
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """(N,) the order in which voxels are to be fitted: random, the same every time."""
+        return np.random.default_rng(0).permutation(len(self._done))
+
     def steps(self, solve: Solve, first_batch: int = 256) -> Iterator[Step]:
         """Solve batch after batch, each sized to take about as long as a step should."""
-        order = np.random.default_rng(0).permutation(len(self._done))
-        start, size, before = 0, first_batch, self.worked
+        return self.follow(self._batches(solve, first_batch))
+
+    def follow(self, solved: Iterator[tuple[NDArray[np.intp], Solution]]) -> Iterator[Step]:
+        """Take in voxels as they are solved, a step for each lot; the time between lots is the work."""
+        before, n_done, n = self.worked, 0, len(self._done)
+        began = time.perf_counter()
+        for voxels, solution in solved:
+            self._take(voxels, solution)
+            self.worked += time.perf_counter() - began
+            n_done += len(voxels)
+            yield self._step(n_done, (self.worked - before) / n_done * (n - n_done))
+            began = time.perf_counter()
+
+    def _batches(self, solve: Solve, size: int) -> Iterator[tuple[NDArray[np.intp], Solution]]:
+        order, start = self.order, 0
         while start < len(order):
             voxels = np.sort(order[start : start + size])
             began = time.perf_counter()
-            self._take(voxels, solve(voxels))
+            solution = solve(voxels)
             spent = time.perf_counter() - began
-            self.worked += spent
+            yield voxels, solution
             start += len(voxels)
-            left = (self.worked - before) / start * (len(order) - start)
-            yield self._step(start, left)
             size = int(np.clip(len(voxels) * STEP_SECONDS / max(spent, 1e-6), size / 2, 2 * size))
             size = min(max(size, 1), LARGEST_BATCH)
 
