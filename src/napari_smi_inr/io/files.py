@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedWriter
@@ -73,12 +74,14 @@ def output_folder(folder: str | Path) -> Path:
 def replacing(path: Path) -> Iterator[BufferedWriter]:
     """Write a file whole or not at all: beside its place first, then moved there.
 
+    Of several processes or threads that write it at once, one wins.
+
     Raises
     ------
     InputError
         If the folder cannot be written to or the disk is full.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with part.open("wb") as stream:
             yield stream
