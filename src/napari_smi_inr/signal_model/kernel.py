@@ -24,7 +24,7 @@ ORDINARY_ALPHA = 32.0
 
 
 @lru_cache(maxsize=64)
-def _quadrature(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def quadrature(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Squares of the nodes on [0, 1] (nodes,) and weights times P_l (nodes, lmax/2 + 1)."""
     x, w = np.polynomial.legendre.leggauss(nodes)
     x, w = (x + 1) / 2, w / 2
@@ -72,7 +72,7 @@ def legendre_projections(alpha: Any, lmax: int, nodes: int | None = None) -> tor
     if nodes is None:
         largest = float(tensor.detach().abs().max()) if tensor.numel() else 0.0
         nodes = quadrature_nodes(largest, tensor.dtype)
-    x2, weighted = _quadrature(nodes, lmax, tensor.dtype, tensor.device)
+    x2, weighted = quadrature(nodes, lmax, tensor.dtype, tensor.device)
     return torch.exp(-tensor[..., None] * x2) @ weighted
 
 
@@ -84,7 +84,7 @@ def _compartment(
     The exponent is summed before it is exponentiated: it never exceeds 0 for non-negative
     diffusivities, so nothing overflows for planar encoding either.
     """
-    x2, weighted = _quadrature(nodes, lmax, axial.dtype, axial.device)
+    x2, weighted = quadrature(nodes, lmax, axial.dtype, axial.device)
     spread = axial - radial
     isotropic = b * (radial + spread * (1.0 - b_delta) / 3.0)
     exponent = isotropic[..., None] + (b * b_delta * spread)[..., None] * x2

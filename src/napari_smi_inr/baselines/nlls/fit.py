@@ -1,0 +1,118 @@
+"""Fit the Standard Model voxel by voxel with nonlinear least squares (arXiv 2506.15762, section 2.5)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...acquisition.voxel_gradients import voxel_gradients
+from ...dataset import DiffusionDataset
+from ...errors import InputError
+from ...estimation.device import resolve_device
+from ...estimation.step import Step
+from ...signal_model.spherical_harmonics import P2_SCALE
+from ..voxel_run import Solution, VoxelRun
+from .config import NllsConfig
+from .design import Design, SharedDesign, VoxelDesign
+from .solve import Tissue, fit_voxels
+
+
+def nlls_steps(dataset: DiffusionDataset, config: NllsConfig) -> Iterator[Step]:
+    """Fit by Levenberg-Marquardt with the FOD solved for in closed form, from several starts in each voxel.
+
+    Parameters
+    ----------
+    dataset
+        The scan; with a gradient deviation, every voxel is fitted with its own protocol.
+    config
+        What to do.
+
+    Yields
+    ------
+    Step
+        Progress; the last one holds the result. Voxels without a usable signal are NaN (FOD zero), and counted.
+
+    Raises
+    ------
+    InputError
+        If the device cannot compute in double precision.
+    """
+    started = time.perf_counter()
+    device = double_precision_device(config.device)
+    run = VoxelRun(dataset, config, device, started)
+    scan = _Scan(dataset, config, device)
+    tally = _Tally(run.training)
+    solved = fit_voxels(scan.measured, run.order, config)
+    yield from run.follow((voxels, tally.take(tissue, scan)) for voxels, tissue in solved)
+
+
+def double_precision_device(name: str) -> torch.device:
+    """A device for float64; ``auto`` passes over those that lack it.
+
+    Raises
+    ------
+    InputError
+        If the device asked for lacks it or does not exist.
+    """
+    device = resolve_device(name)
+    if device.type != "mps":
+        return device
+    if name != "auto":
+        raise InputError("device", f"{name!r} cannot compute in double precision.", "Use 'auto' or 'cpu'.")
+    return torch.device("cpu")
+
+
+class _Scan:
+    """Signals and designs of a dataset's voxels, by index."""
+
+    def __init__(self, dataset: DiffusionDataset, config: NllsConfig, device: torch.device) -> None:
+        self._acquisition, self._deviation = dataset.acquisition, dataset.voxel_deviation
+        self._signal, self.scale = dataset.signal[dataset.mask], dataset.scale
+        self._lmax, self._device, self.n_volumes = config.lmax, device, dataset.acquisition.n_volumes
+        self._shared = SharedDesign(dataset.acquisition, config.lmax, device) if self._deviation is None else None
+
+    def measured(self, voxels: NDArray[np.intp]) -> tuple[Design, torch.Tensor]:
+        """The design and the signal of some voxels, in units of the scale."""
+        signal = torch.as_tensor(self._signal[voxels], dtype=torch.float64, device=self._device)
+        return self._design(voxels), signal / self.scale
+
+    def _design(self, voxels: NDArray[np.intp]) -> Design:
+        if self._shared is not None:
+            return self._shared
+        assert self._deviation is not None
+        return VoxelDesign(voxel_gradients(self._acquisition, self._deviation[voxels]), self._lmax, self._device)
+
+
+class _Tally:
+    """Keeps the record of how it went."""
+
+    def __init__(self, training: dict[str, Any]) -> None:
+        self._training = training
+        self._iterations: list[NDArray[np.int64]] = []
+        self._n_converged = self._n_failed = 0
+
+    def take(self, tissue: Tissue, scan: _Scan) -> Solution:
+        """Count some voxels, and put them into the scan's units."""
+        tissue = Tissue(*(part.cpu() for part in tissue))
+        self._iterations.append(tissue.iterations.numpy())
+        self._n_converged += int(tissue.converged.sum())
+        self._n_failed += int(tissue.S0.isnan().sum())
+        iterations = np.concatenate(self._iterations)
+        self._training.update(
+            iterations={"median": float(np.median(iterations)), "max": int(iterations.max())},
+            share_converged=round(self._n_converged / len(iterations), 4),
+            failed_voxels=self._n_failed,
+        )
+        error = float(tissue.squared_error.nanmean()) / scan.n_volumes
+        return Solution(_scalars(tissue, scan.scale), tissue.fod.nan_to_num().numpy(), error)
+
+
+def _scalars(tissue: Tissue, scale: float) -> NDArray[np.float64]:
+    """(N, 6) Di, De, Dp, f, S0, p2."""
+    p2 = P2_SCALE * torch.linalg.vector_norm(tissue.fod[:, 1:6], dim=1)
+    return np.column_stack([tissue.kernel.numpy(), scale * tissue.S0.numpy(), p2.numpy()])
