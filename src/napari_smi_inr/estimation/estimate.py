@@ -51,5 +51,11 @@ class Estimate(Field, Protocol):
     def fod_map(self) -> NDArray[np.float32]:
         """(X, Y, Z, C) SH coefficients (orthonormal real, MRtrix basis, scanner axes), zero outside the mask."""
 
-    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
-        """(N, V) noise-free signal in the N voxels of the mask, in the scan's units, for any protocol."""
+    def predict_voxels(
+        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """(N, V) noise-free signal in the N voxels of the mask, in the scan's units, for any protocol.
+
+        With (N, 3, 3) matrices ``deviation`` (:attr:`~napari_smi_inr.DiffusionDataset.voxel_deviation`), that of
+        non-uniform gradients, exact for every shape.
+        """

@@ -96,7 +96,12 @@ class VoxelFit:
     def _between(self) -> GridField:
         return GridField(self.maps(), self.affine)
 
-    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
-        """(N, V) noise-free signal of the voxels in the scan's units, for its own protocol or another."""
+    def predict_voxels(
+        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """(N, V) noise-free signal of the voxels in the scan's units, for its own protocol or another.
+
+        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients.
+        """
         values = dict(zip(SCALARS, self.scalars.T, strict=True))
-        return predict_signal(values, self.fod, acquisition or self.acquisition)
+        return predict_signal(values, self.fod, acquisition or self.acquisition, deviation)

@@ -52,6 +52,13 @@ class FitConfig(Settings):
     )
     epochs: int = Field(120, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")
+    correct_gradients: bool = Field(
+        True, description="fit each voxel with the gradients it saw, where the scan comes with their deviation"
+    )
+    gradient_model: Literal["reduced", "exact"] = Field(
+        "reduced",
+        description="deviating b-tensors that are not linear as the nearest axially symmetric ones, or, slower, as is",
+    )
     nonnegativity: float = Field(5.0, ge=0, description="weight of the FOD non-negativity term")
     grow: bool = Field(True, description="let features, width and batch size grow with the number of voxels")
     features: int = Field(128, ge=1, description="random frequencies, each giving a sine and a cosine")

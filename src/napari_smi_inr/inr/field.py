@@ -149,10 +149,17 @@ class FittedField:
         values = self.evaluate(points_mm)
         return predict_signal(values, values[FOD], acquisition or self.acquisition)
 
-    def predict_voxels(self, acquisition: Acquisition | None = None) -> NDArray[np.float64]:
-        """(N, V) noise-free signal at the centres of the mask's voxels, for the scan's own protocol or another."""
+    def predict_voxels(
+        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """(N, V) noise-free signal at the centres of the mask's voxels, for the scan's own protocol or another.
+
+        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients.
+        """
         scalars, fod = self._voxels
-        return predict_signal(dict(zip(SCALARS, scalars.T, strict=True)), fod, acquisition or self.acquisition)
+        return predict_signal(
+            dict(zip(SCALARS, scalars.T, strict=True)), fod, acquisition or self.acquisition, deviation
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the field to one file (see :mod:`napari_smi_inr.inr.field_file`)."""

@@ -78,8 +78,8 @@ class SignalModel(nn.Module):
         """(N, V) measured signal to the (N, R) numbers that :meth:`forward` predicts."""
         return signal @ self.project.T
 
-    def forward(self, tissue: Tissue) -> torch.Tensor:
-        """(N, R) predictions for N points."""
+    def forward(self, tissue: Tissue, voxels: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, R) predictions for N points; which voxels they are makes no difference here."""
         Di, De, Dp, f = tissue.kernel[:, :, None].unbind(1)  # (N, 1) each, against G groups
         response = kernel(self.b, self.b_delta, Di, De, Dp, f, self.lmax, self.nodes)  # (N, G, L)
         parts = [

@@ -14,6 +14,7 @@ from ..errors import InputError
 from .config import FitConfig
 from .loss import Nonnegativity, SignalModel, rician_nll, squared_error
 from .network import Tissue
+from .voxel_signal import VoxelSignalModel
 
 _JUDGED = 4096
 """Voxels the held-out error is measured on, at most: its own noise is then below half a percent."""
@@ -57,9 +58,14 @@ class Problem:
     dataset
         The scan.
     config
-        Loss, lmax, held-out share.
+        Loss, lmax, held-out share, and what to make of non-uniform gradients.
     device
         Where the tensors live.
+
+    Attributes
+    ----------
+    noise_variance
+        Variance of the noise in units of the scale squared: as given, or from what no tissue could explain.
 
     Raises
     ------
@@ -74,46 +80,42 @@ class Problem:
         self.centre = torch.as_tensor((points.min(0) + points.max(0)) / 2.0, dtype=torch.float32)
         self.points = torch.as_tensor(points, dtype=torch.float32).to(device)
         signal = torch.from_numpy(np.asarray(dataset.signal[dataset.mask], dtype=np.float32) / np.float32(self.scale))
-        self._hold_out(signal, dataset.acquisition, config, device)
+        self._hold_out(signal, dataset, config, device)
         rician = config.loss == "rician"
-        self.signal_model = SignalModel(dataset.acquisition.select(~self.held), config.lmax, reduced=not rician).to(
-            device
-        )
+        self.signal_model = _signal_model(dataset, ~self.held, config, reduced=not rician).to(device)
         self.sigma = _sigma(dataset, self.scale).to(device) if rician else None
         trained = signal[:, ~self.held].to(device)
         self.measured = self.signal_model.measure(trained)
         # What the reduction leaves out of a squared error: the part of the data no tissue could explain.
         unexplained = (trained.square().sum() - self.measured.square().sum()) / len(trained)
         self._unexplained = max(0.0, float(unexplained))
+        self.noise_variance = (
+            _noise_variance(trained, dataset, ~self.held, config)
+            if self.sigma is None
+            else float(self.sigma.square().mean())
+        )
         self.nonnegativity = Nonnegativity(config.lmax).to(device)
 
     def _hold_out(
-        self, signal: torch.Tensor, acquisition: Acquisition, config: FitConfig, device: torch.device
+        self, signal: torch.Tensor, dataset: DiffusionDataset, config: FitConfig, device: torch.device
     ) -> None:
-        self.held = held_out_volumes(acquisition, config.held_out, config.seed)
+        self.held = held_out_volumes(dataset.acquisition, config.held_out, config.seed)
         rng = np.random.default_rng(config.seed)
-        self.judged = torch.from_numpy(np.sort(rng.permutation(len(signal))[:_JUDGED])).to(device)
+        judged = np.sort(rng.permutation(len(signal))[:_JUDGED])
+        self.judged = torch.from_numpy(judged).to(device)
         self.held_model = None
         if self.held.any():
-            self.held_model = SignalModel(acquisition.select(self.held), config.lmax, reduced=False).to(device)
-            self.held_signal = self.held_model.measure(signal[self.judged.cpu()][:, self.held].to(device))
+            self.held_model = _signal_model(dataset, self.held, config, voxels=judged).to(device)
+            self.held_signal = self.held_model.measure(signal[judged][:, self.held].to(device))
 
     @property
     def n_voxels(self) -> int:
         """Voxels to explain."""
         return len(self.points)
 
-    @property
-    def noise_variance(self) -> float:
-        """Variance of the noise in units of the scale squared: as given, or from what no tissue could explain."""
-        if self.sigma is not None:
-            return float(self.sigma.square().mean())
-        rows, volumes = self.signal_model.project.shape
-        return self._unexplained / (volumes - rows) if volumes > rows else 0.0
-
     def misfit(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """Data term of the loss for a batch."""
-        predicted, measured = self.signal_model(tissue), self.measured[voxels]
+        predicted, measured = self.signal_model(tissue, voxels), self.measured[voxels]
         if self.sigma is None:
             return squared_error(predicted, measured)
         return rician_nll(predicted, measured, self.sigma[voxels])
@@ -127,7 +129,37 @@ class Problem:
         """Root mean square error on the held-out volumes at the judged voxels, in units of the scale."""
         if self.held_model is None:
             return float("nan")
-        return float((self.held_model(tissue) - self.held_signal).square().mean().sqrt())
+        predicted = self.held_model(tissue, torch.arange(len(self.judged), device=self.judged.device))
+        return float((predicted - self.held_signal).square().mean().sqrt())
+
+
+def _signal_model(
+    dataset: DiffusionDataset,
+    volumes: NDArray[np.bool_],
+    config: FitConfig,
+    *,
+    reduced: bool = False,
+    voxels: NDArray[np.intp] | slice = slice(None),
+) -> SignalModel | VoxelSignalModel:
+    """What predicts some of the volumes: one protocol for all, or one for each voxel where gradients deviated."""
+    acquisition, deviation = dataset.acquisition.select(volumes), dataset.voxel_deviation
+    if deviation is None or not config.correct_gradients:
+        return SignalModel(acquisition, config.lmax, reduced=reduced)
+    return VoxelSignalModel(acquisition, deviation[voxels], config.lmax, exact=config.gradient_model == "exact")
+
+
+def _noise_variance(
+    signal: torch.Tensor, dataset: DiffusionDataset, volumes: NDArray[np.bool_], config: FitConfig
+) -> float:
+    """Variance of the noise in (n, V) signal, from what no tissue could explain.
+
+    Deviating gradients change a voxel's signal smoothly with direction, too: two more orders take that up.
+    """
+    lmax = config.lmax if dataset.deviation is None else config.lmax + 2
+    shells = SignalModel(dataset.acquisition.select(volumes), lmax, reduced=True).to(signal.device)
+    n_rows, n_volumes = shells.project.shape
+    unexplained = float(signal.square().sum() - shells.measure(signal).square().sum()) / len(signal)
+    return max(0.0, unexplained) / (n_volumes - n_rows) if n_volumes > n_rows else 0.0
 
 
 def _sigma(dataset: DiffusionDataset, scale: float) -> torch.Tensor:

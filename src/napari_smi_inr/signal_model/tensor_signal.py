@@ -20,17 +20,16 @@ from .spherical_harmonics import lmax_of, real_sh
 _AT_ONCE = 1 << 20
 """Exponentials held at a time (8 MB): what a processor's cache can take."""
 
-_LARGEST_RULE = 131
+_SMALLEST_RULE, _LARGEST_RULE = 23, 131  # degrees; scipy has every sixth one between
 
 
-@lru_cache(maxsize=8)
 def half_sphere_rule(alpha_max: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points and weights that integrate even functions over the sphere (Lebedev's rules, one of each pair ±n).
 
     Parameters
     ----------
     alpha_max
-        b-value times the largest diffusivity: exp(-alpha_max x²) is the sharpest response.
+        Strongest anisotropy of the exponent: exp(-alpha_max x²) is the sharpest response.
 
     Returns
     -------
@@ -41,12 +40,22 @@ def half_sphere_rule(alpha_max: float) -> tuple[NDArray[np.float64], NDArray[np.
     Measured against :func:`~.kernel.legendre_projections` for FODs of a single peak up to lmax 8 and alpha_max of
     2 to 48: the error stays below 1e-6 of S0.
     """
-    wanted = 25.0 + 0.9 * alpha_max
-    degree = 29 if wanted <= 29 else min(_LARGEST_RULE, 35 + 6 * int(np.ceil(max(0.0, wanted - 35.0) / 6.0)))
+    steps = max(0, int(np.ceil((20.0 + 1.2 * alpha_max - _SMALLEST_RULE) / 6.0)))
+    return _half_sphere_rule(min(_LARGEST_RULE, _SMALLEST_RULE + 6 * steps))
+
+
+@lru_cache(maxsize=8)
+def _half_sphere_rule(degree: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     points, weights = lebedev_rule(degree)
     x, y, z = points
     upper = (z > 0) | ((z == 0) & ((y > 0) | ((y == 0) & (x > 0))))
     return np.asarray(points.T[upper]), np.asarray(2.0 * weights[upper])
+
+
+def largest_alpha(tensors: NDArray[np.float64]) -> float:
+    """Bound of the difference between the extreme eigenvalues of (…, 3, 3) symmetric tensors, over all of them."""
+    isotropic = np.trace(tensors, axis1=-2, axis2=-1)[..., None, None] / 3.0 * np.eye(3)
+    return float(np.sqrt(2.0 * np.square(tensors - isotropic).sum(axis=(-2, -1)).max(initial=0.0)))
 
 
 def predict_tensor_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, tensors: ArrayLike) -> NDArray[np.float64]:
@@ -66,14 +75,14 @@ def predict_tensor_signal(values: Mapping[str, ArrayLike], fod: ArrayLike, tenso
     (N, V) signal S0 ∫ P(n) [f exp(-Di nᵀBn) + (1 - f) exp(-Dp tr B - (De - Dp) nᵀBn)] dn in float64.
     """
     coefficients = np.atleast_2d(np.asarray(fod, dtype=np.float64))
-    b = np.asarray(tensors, dtype=np.float64)
-    b = b.reshape(*b.shape[:2], 9)
+    exact = np.asarray(tensors, dtype=np.float64)
+    b = exact.reshape(*exact.shape[:2], 9)
     columns = {key: np.asarray(values[key], dtype=np.float64) for key in (*KERNEL_PARAMETERS, "S0")}
     if not b.size:
         return np.empty(b.shape[:2])
     trace = b[..., [0, 4, 8]].sum(axis=-1)
     fastest = max(columns[key].max() for key in ("Di", "De", "Dp"))
-    points, weights = half_sphere_rule(float(np.ceil(trace.max() * fastest)))
+    points, weights = half_sphere_rule(float(fastest * largest_alpha(exact)))
     density = weights * (coefficients @ real_sh(points, lmax_of(coefficients.shape[1])).T)  # (N, J)
     quadratic = torch.as_tensor((points[:, :, None] * points[:, None, :]).reshape(-1, 9).T)  # (9, J)
     signal = np.empty(b.shape[:2])

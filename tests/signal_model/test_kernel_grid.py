@@ -1,0 +1,52 @@
+"""The response between a few nodes, against the response itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_smi_inr.signal_model.kernel import kernel
+from napari_smi_inr.signal_model.kernel_grid import TOLERANCE, KernelGrid
+
+SHELLS = {
+    "linear, b = 8": ((6.0, 10.0), (1.0, 1.0)),
+    "planar": ((1.5, 2.6), (-0.5, -0.5)),
+    "spherical": ((1.6, 2.4), (-0.15, 0.15)),
+    "in between": ((3.5, 6.5), (0.7, 0.9)),
+    "continuous": ((0.1, 6.0), (1.0, 1.0)),
+    "b = 0": ((0.0, 0.06), (1.0, 1.0)),
+}
+
+
+def within(shell, n=200):
+    rng = np.random.default_rng(0)
+    return tuple(rng.uniform(low, high, n) for low, high in SHELLS[shell])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_between_nodes_the_kernel_is_within_the_tolerance(shell):
+    b, b_delta = (torch.as_tensor(values) for values in within(shell))
+    grid = KernelGrid.over(b.numpy(), b_delta.numpy())
+    rng = np.random.default_rng(1)
+    tissue = [torch.as_tensor(rng.uniform(low, high, (50, 1))) for low, high in ((0, 4), (0, 4), (0, 1.5), (0, 1))]
+    exact = kernel(b, b_delta, *tissue, lmax=8)  # (50, 200, L)
+    nodes = kernel(*torch.as_tensor(grid.tensors.T.copy()), *tissue, lmax=8)  # (50, M, L)
+    weights = grid.weights(b[None], b_delta[None])[0]  # (M, 200)
+    np.testing.assert_allclose(torch.einsum("pml,mv->pvl", nodes, weights), exact, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_weights_add_up_to_one(shell):
+    b, b_delta = (torch.as_tensor(values)[None] for values in within(shell))
+    weights = KernelGrid.over(b.numpy(), b_delta.numpy()).weights(b, b_delta)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-12)
+
+
+def test_what_does_not_vary_needs_one_node():
+    grid = KernelGrid.over(np.array([2.0, 2.0]), np.array([-0.5, -0.5]))
+    np.testing.assert_array_equal(grid.tensors, [[2, -0.5]])
+    assert KernelGrid.over(np.array([1.9, 2.1]), np.array([1.0, 1.0])).b_delta == (1.0,)
+
+
+def test_a_wider_range_needs_more_nodes():
+    counts = [len(KernelGrid.over(np.array([3 - w, 3 + w]), np.ones(2)).b) for w in (0.1, 0.5, 2.0)]
+    assert counts == sorted(set(counts))
