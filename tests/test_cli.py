@@ -18,6 +18,7 @@ import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
 from napari_smi_inr.cli import app
 from napari_smi_inr.io.export import save_scan
+from napari_smi_inr.methods import METHODS, settings_class
 
 SETTINGS = ("--lmax", "2", "--epochs", "3", "--detail", "9", "--device", "cpu", "--seed", "3")
 PROGRAM = (sys.executable, "-c", "from napari_smi_inr.cli import main; main()")
@@ -130,6 +131,30 @@ def test_fit_tells_quality_and_progress(fitted):
     assert "%|" not in result.stdout  # the bar belongs to stderr
 
 
+def test_another_method_leaves_its_maps_under_its_name(run, tiny_scan, tmp_path):
+    options = ("--method", "nlls", "--set", "max_iterations=20", "--set", "tolerance=1e-6")
+    result = run("fit", tiny_scan / "dwi.nii.gz", "--mask", tiny_scan / "mask.nii.gz", "--out", tmp_path, *options)
+    assert result.exit_code == 0
+    assert "error on the volumes fitted" in result.stdout
+    assert not list(tmp_path.glob("*.safetensors"))
+    image = tmp_path / "dwi_model-sm_desc-nlls_param-f_dwimap.nii.gz"
+    data = smi.load(tiny_scan / "dwi.nii.gz", mask=tiny_scan / "mask.nii.gz")
+    maps = smi.fit(data, "nlls", max_iterations=20, tolerance=1e-6).maps()
+    np.testing.assert_array_equal(nib.load(image).get_fdata(dtype=np.float32), maps["f"])
+    record = json.loads((tmp_path / image.name.replace(".nii.gz", ".json")).read_text())
+    assert record["Fit"]["method"] == "nlls"
+    assert record["Fit"]["tolerance"] == 1e-6
+
+
+def test_methods_lists_every_setting(run):
+    result = run("methods")
+    assert result.exit_code == 0
+    for name in METHODS:
+        assert f"{name}: {METHODS[name].title}" in result.stdout
+        for setting in set(settings_class(name).model_fields) - {"method"}:
+            assert re.search(rf"^{setting} ", result.stdout, re.MULTILINE), setting
+
+
 def test_field_of_the_command_line_opens_in_python(fitted):
     out, _ = fitted
     field = smi.open_field(out / "dwi.smi.safetensors")
@@ -238,6 +263,12 @@ BAD_WORDS = {
     "preset unknown": ("fit", "{dwi}", "--out", "{out}", "--preset", "slow"),
     "loss unknown": ("fit", "{dwi}", "--out", "{out}", "--loss", "l1"),
     "rician without noise": ("fit", "{dwi}", "--out", "{out}", "--loss", "rician"),
+    "method unknown": ("fit", "{dwi}", "--out", "{out}", "--method", "lsq"),
+    "option of another method": ("fit", "{dwi}", "--out", "{out}", "--method", "nlls", "--epochs", "3"),
+    "setting without value": ("fit", "{dwi}", "--out", "{out}", "--set", "width"),
+    "setting that has an option": ("fit", "{dwi}", "--out", "{out}", "--set", "held_out=0.1"),
+    "setting out of range": ("fit", "{dwi}", "--out", "{out}", "--set", "width=0"),
+    "methods of a name unknown": ("methods", "lsq"),
     "detail is a word": ("fit", "{dwi}", "--out", "{out}", "--detail", "fine"),
     "device unknown": ("fit", "{dwi}", "--out", "{out}", "--device", "abacus"),
     "out is a file": ("fit", "{dwi}", "--out", "{dwi}"),

@@ -1,15 +1,20 @@
-"""Every method of fitting by name, and the one way to run any of them."""
+"""Every method of fitting by name, and the one way to run any of them.
+
+Nothing heavy is imported here: the command line lists methods and their settings at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .dataset import DiffusionDataset
 from .errors import InputError
 from .estimation.settings import Settings
-from .estimation.step import Step
+
+if TYPE_CHECKING:
+    from .dataset import DiffusionDataset
+    from .estimation.step import Step
 
 
 class Method(NamedTuple):
@@ -32,6 +37,17 @@ class Method(NamedTuple):
 
 METHODS: dict[str, Method] = {
     "inr": Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
+    "nn": Method(
+        "supervised network",
+        ("baselines.network.config", "NetworkConfig"),
+        ("baselines.network.fit", "network_steps"),
+    ),
+    "nlls": Method(
+        "nonlinear least squares", ("baselines.nlls.config", "NllsConfig"), ("baselines.nlls.fit", "nlls_steps")
+    ),
+    "smi": Method(
+        "SMI, polynomial regression", ("baselines.smi.config", "SmiConfig"), ("baselines.smi.fit", "smi_steps")
+    ),
 }
 """Methods by short name, the INR first."""
 

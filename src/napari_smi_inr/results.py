@@ -44,7 +44,7 @@ def record_of(field: Estimate) -> dict[str, Any]:
     return strict
 
 
-def write_results(field: Estimate, folder: str | Path, name: str = "") -> list[Path]:
+def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str = "") -> list[Path]:
     """Write everything a fit gives.
 
     Parameters
@@ -55,6 +55,8 @@ def write_results(field: Estimate, folder: str | Path, name: str = "") -> list[P
         Made if missing.
     name
         First part of every file name, usually the scan's.
+    desc
+        BIDS ``desc-<label>`` of the maps, for results of several methods side by side.
 
     Returns
     -------
@@ -66,8 +68,8 @@ def write_results(field: Estimate, folder: str | Path, name: str = "") -> list[P
         If the folder cannot be written to.
     """
     target, record = Path(folder).expanduser(), record_of(field)
-    paths = save_maps(field.maps(), field.affine, target, record, name)
-    paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name), record))
+    paths = save_maps(field.maps(), field.affine, target, record, name, desc)
+    paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name, desc), record))
     if isinstance(field, FittedField):
         paths.append(target / f"{name or 'field'}{FIELD_SUFFIX}")
         field.save(paths[-1])

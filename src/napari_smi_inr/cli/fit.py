@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
+from ..methods import METHODS, make_settings
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
 from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
 _MODEL, _RUN = "The model", "The run"
+_DEFAULT_METHOD = next(iter(METHODS))
 
 
 def _help(name: str, text: str = "") -> str:
@@ -31,6 +36,13 @@ def fit(
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = _DEFAULT_METHOD,
     lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
     loss: Annotated[
         str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)
@@ -38,11 +50,12 @@ def fit(
     detail: Annotated[str | None, typer.Option(help=_help("detail"), rich_help_panel=_MODEL)] = None,
     nonnegativity: Annotated[float | None, typer.Option(help=_help("nonnegativity"), rich_help_panel=_MODEL)] = None,
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help=f"settings to start from: {' or '.join(PRESETS)} (as published, far slower).", rich_help_panel=_RUN
+            help=f"settings to start from: {' or '.join(PRESETS)} (as published, far slower). (default: fast)",
+            rich_help_panel=_RUN,
         ),
-    ] = "fast",
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help=_help("epochs", "passes over the voxels"), rich_help_panel=_RUN)
     ] = None,
@@ -51,40 +64,50 @@ def fit(
         int | None, typer.Option(help=_help("seed", "equal seeds give equal maps"), rich_help_panel=_RUN)
     ] = None,
     device: Annotated[str | None, typer.Option(help=_help("device"), rich_help_panel=_RUN)] = None,
+    other: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of the method, as 'smi-inr methods' lists them; may be repeated.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
 ) -> None:
     """Fit the Standard Model of white matter to a scan.
 
-    Writes a map of every parameter, the fibre orientation distributions
-    (MRtrix basis), each with a JSON side-car, and the field itself: a file
-    that 'smi-inr sample' and napari can zoom into without the scan.
+    Writes a map of every parameter and the fibre orientation distributions
+    (MRtrix basis), each with a JSON side-car, and of the INR the field itself:
+    a file that 'smi-inr sample' and napari can zoom into without the scan.
 
     Ctrl-C stops the fit and keeps the best so far.
     """
-    config = FitConfig.from_preset(
-        preset,
-        lmax=lmax,
-        loss=loss,
-        detail=_number_or_text(detail),
-        nonnegativity=nonnegativity,
-        epochs=epochs,
-        held_out=held_out,
-        seed=seed,
-        device=device,
-    )
+    named = {
+        "preset": preset,
+        "lmax": lmax,
+        "loss": loss,
+        "detail": _number_or_text(detail),
+        "nonnegativity": nonnegativity,
+        "epochs": epochs,
+        "held_out": held_out,
+        "seed": seed,
+        "device": device,
+    }
+    config = make_settings(method, **named, **_pairs(other or [], taken=named))
     from .. import api
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
     from ..io.noise import parse_noise
     from ..results import write_results
 
-    resolve_device(config.device)  # and the folder: find out before the scan is read
+    resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
     sigma = parse_noise(noise or "")
     dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
     field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
-    paths = write_results(field, folder, name)
+    paths = write_results(field, folder, name, "" if method == _DEFAULT_METHOD else method)
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     tell_if_interrupted(finished)
 
@@ -92,5 +115,26 @@ def fit(
 def _number_or_text(value: str | None) -> float | str | None:
     try:
         return None if value is None else float(value)
+    except ValueError:
+        return value
+
+
+def _pairs(given: list[str], taken: Iterable[str]) -> dict[str, Any]:
+    """Settings written as NAME=VALUE, values as in JSON or as plain words."""
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError("--set", f"{text!r} is not NAME=VALUE.", "Write for instance --set tolerance=1e-6.")
+        if name in taken:
+            option = name.replace("_", "-")
+            raise InputError("--set", f"{name} has an option of its own.", f"Write --{option} {value}.")
+        pairs[name] = _parsed(value)
+    return pairs
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
     except ValueError:
         return value

@@ -34,7 +34,9 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else "setting"
-            raise InputError(where, f"{first['input']!r} does not do: {first['msg']}.", cls._remedy(where)) from error
+            unknown = first["type"] == "extra_forbidden"
+            fault = "is no setting of this method." if unknown else f"{first['input']!r} does not do: {first['msg']}."
+            raise InputError(where, fault, cls._remedy(where)) from error
 
     @classmethod
     def _remedy(cls, name: str) -> str:

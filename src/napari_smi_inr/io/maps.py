@@ -16,14 +16,14 @@ from .files import output_folder, replacing
 from .nifti import write_image
 
 _MODEL = {
-    "Description": "Standard Model of white matter, fitted as an implicit neural representation",
+    "Description": "Standard Model of white matter: sticks and zeppelins along a fibre orientation distribution",
     "URL": "https://doi.org/10.1038/s42003-025-09399-5",
 }
 
 
-def map_name(label: str, prefix: str = "") -> str:
-    """Name the file of one map, such as ``sub-01_model-sm_param-f_dwimap.nii.gz``."""
-    return f"{prefix}{'_' if prefix else ''}model-sm_param-{label}_dwimap.nii.gz"
+def map_name(label: str, prefix: str = "", desc: str = "") -> str:
+    """Name the file of one map, such as ``sub-01_model-sm_desc-nlls_param-f_dwimap.nii.gz``."""
+    return f"{prefix}{'_' if prefix else ''}model-sm_{f'desc-{desc}_' if desc else ''}param-{label}_dwimap.nii.gz"
 
 
 def save_maps(
@@ -32,6 +32,7 @@ def save_maps(
     folder: str | Path,
     record: Mapping[str, Any],
     prefix: str = "",
+    desc: str = "",
 ) -> list[Path]:
     """Write one NIfTI and one JSON a scalar map.
 
@@ -47,6 +48,8 @@ def save_maps(
         What the maps came from (config, seed, versions, input checksums), kept in every side-car.
     prefix
         BIDS entities before ``model-sm``, such as ``sub-01``.
+    desc
+        BIDS ``desc-<label>``, which tells fits of one scan apart.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def save_maps(
     if unknown:
         raise InputError("maps", f"have unknown parameters {unknown}.", f"Known ones are {', '.join(PARAMETERS)}.")
     target = output_folder(folder)
-    named = {symbol: target / map_name(PARAMETERS[symbol].label, prefix) for symbol in maps}
+    named = {symbol: target / map_name(PARAMETERS[symbol].label, prefix, desc) for symbol in maps}
     return [save_map(symbol, values, affine, named[symbol], record) for symbol, values in maps.items()]
 
 
