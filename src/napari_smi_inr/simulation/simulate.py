@@ -105,6 +105,7 @@ def simulate(
     clean = _fluid_signal(grid, protocol, seen_by)
     clean[grid.mask] = np.concatenate(list(_tissue_signal(grid, protocol, subvoxel, seen_by)))
     sigma = _sigma(clean, protocol, snr)
+    bent = () if seen_by is None else (f"Its gradients deviate by up to {100 * deviation:g} % over the tissue.",)
     signal = add_noise(clean, sigma[..., None], noise, np.random.default_rng(seed))
     return SimulatedDataset(
         signal=signal.astype(np.float32),
@@ -114,7 +115,10 @@ def simulate(
         noise=None if np.isinf(snr) else sigma,
         deviation=None if seen_by is None else seen_by.reshape(*shape, 3, 3).astype(np.float32),
         truth=grid,
-        notes=(f"Simulated: {grid.mask.sum()} voxels of tissue, lmax {lmax}, SNR {snr:g} ({noise}), seed {seed}.",),
+        notes=(
+            f"Simulated: {grid.mask.sum()} voxels of tissue, lmax {lmax}, SNR {snr:g} ({noise}), seed {seed}.",
+            *bent,
+        ),
     )
 
 
