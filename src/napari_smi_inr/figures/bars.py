@@ -8,25 +8,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .canvas import new_figure, place, tidy
-from .style import LABEL, NOTE, method_title, series_looks
+from .canvas import new_figure, place, tidy, write
+from .style import FAINT, INK, LABEL, NOTE, Look, method_title, series_looks
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+_LEFT, _WIDTH, _RIGHT, _SLOT, _MARGIN, _FOOT = 0.95, 5.4, 0.9, 0.27, 0.1, 0.55  # inches
+_STRETCH = 30  # ratio of values from which on a linear axis hides the small ones
+_DURATIONS = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h",
+    36000: "10 h", 360000: "100 h",
+}  # fmt: skip
+
+
 def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use: ms, s, min or h."""
-    for unit, length in (("h", 3600.0), ("min", 60.0), ("s", 1.0)):
-        if seconds >= length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds * 1000:.3g} ms"
+    """Seconds in the unit a person would use: ms, s up to two minutes, min up to two hours, then h."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.3g} h"
+    if seconds >= 120:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def draw_bars(
     groups: Mapping[str, Mapping[str, float]],
     *,
-    label: str = "time [s]",
+    label: str = "time",
     log: bool | None = None,
     form: Callable[[float], str] = duration,
 ) -> Figure:
@@ -35,10 +45,10 @@ def draw_bars(
     Parameters
     ----------
     groups
-        Values by group (a data set, a device, …) and bar. Bars that are methods (inr, nlls, smi, nn) have their
-        colours and names; NaN is written as "–".
+        Values by group (a data set, a device, …; a single one may be ``""``) and bar. Bars that are methods (inr,
+        nlls, smi, nn) have their colours and names; NaN is written as "–".
     label
-        What the values are, with their unit.
+        What the values are, with their unit unless `form` writes it.
     log
         Logarithmic axis; by default where the largest value exceeds the smallest 30 times.
     form
@@ -51,26 +61,57 @@ def draw_bars(
     """
     _check(groups, log)
     values = [v for bars in groups.values() for v in bars.values() if np.isfinite(v)]
-    stretched = max(values) > 30 * min(values) > 0 if log is None else log
+    stretched = max(values) > _STRETCH * min(values) > 0 if log is None else log
     looks = series_looks(dict.fromkeys(name for bars in groups.values() for name in bars))
-    n = sum(len(bars) for bars in groups.values())
-    figure = new_figure(7.0, 0.3 * n + 0.3 * len(groups) + 0.8)
-    axes = place(figure, 1.2, 0.2, 5.0, 0.3 * n + 0.3 * len(groups))
-    at, ticks, names = 0.0, [], []
-    for bars in groups.values():
-        for name, value in bars.items():
-            axes.barh(at, value, color=looks[name].colour)
-            axes.annotate(form(value), (value, at), (3, 0), textcoords="offset points", va="center", fontsize=NOTE)
-            ticks.append(at)
-            names.append(method_title(name))
-            at -= 1.0
-        at -= 1.0
-    axes.set_yticks(ticks, names)
-    if stretched:
-        axes.set_xscale("log")
-    tidy(axes)
-    axes.set_xlabel(label, fontsize=LABEL)
+    headed = len(groups) > 1 or bool(next(iter(groups)))
+    slots = sum(len(bars) + headed + 0.4 for bars in groups.values()) - 0.4
+    figure = new_figure(_LEFT + _WIDTH + _RIGHT, _MARGIN + slots * _SLOT + _FOOT)
+    axes = place(figure, _LEFT, _MARGIN, _WIDTH, slots * _SLOT)
+    _scale(axes, values, stretched, form)
+    top = 0.0
+    for group, bars in groups.items():
+        if headed:
+            write(figure, _LEFT + 0.05, _MARGIN + (top + 0.55) * _SLOT, group, LABEL)
+        for number, (name, value) in enumerate(bars.items()):
+            _bar(axes, top + headed + number + 0.5, name, value, looks[name], form)
+        top += len(bars) + headed + 0.4
+    axes.set_ylim(slots, 0)
+    axes.set_xlabel(label + (", logarithmic" if stretched else ""), fontsize=LABEL, color=INK)
     return figure
+
+
+def _bar(axes: Axes, at: float, name: str, value: float, look: Look, form: Callable[[float], str]) -> None:
+    from matplotlib.transforms import blended_transform_factory
+
+    left = axes.get_xlim()[0]
+    known = bool(np.isfinite(value))
+    if known:
+        axes.barh(at, value - left, height=0.68, left=left, color=look.colour)
+    axes.annotate(
+        form(value) if known else "–", (value if known else left, at), (4, 0), textcoords="offset points",
+        va="center", fontsize=NOTE, color=INK if known else FAINT, annotation_clip=False,
+    )  # fmt: skip
+    beside = blended_transform_factory(axes.transAxes, axes.transData)
+    axes.text(-0.012, at, method_title(name), transform=beside, ha="right", va="center", fontsize=NOTE, color=INK)
+
+
+def _scale(axes: Axes, values: list[float], stretched: bool, form: Callable[[float], str]) -> None:
+    """An axis that leaves room for the words at the end of the longest bar."""
+    from matplotlib.ticker import NullFormatter
+
+    if stretched:
+        low, high = min(values) / 3, max(values)
+        axes.set_xscale("log")
+        axes.set_xlim(low, high * (high / low) ** 0.02)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        if form is duration:
+            ticks = {seconds: words for seconds, words in _DURATIONS.items() if low <= seconds <= high}
+            axes.set_xticks(list(ticks), list(ticks.values()))
+            axes.tick_params(which="minor", length=0)
+    else:
+        axes.set_xlim(0, (max(values) or 1.0) * 1.02)
+    tidy(axes)
+    axes.set_yticks([])
 
 
 def _check(groups: Mapping[str, Mapping[str, float]], log: bool | None) -> None:

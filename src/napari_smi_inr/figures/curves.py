@@ -9,12 +9,15 @@ import numpy as np
 
 from ..errors import InputError
 from .canvas import new_figure, place, tidy
-from .style import FAINT, LABEL, TITLE, series_looks, symbol_text
+from .style import FAINT, INK, LABEL, LINE, PAPER, Look, method_title, series_looks, symbol_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT, _LEFT, _GAP, _HEAD, _BELOW = 1.9, 1.6, 0.6, 0.5, 0.6, 0.7  # inches
+_WIDTH, _HEIGHT, _LEFT, _ACROSS, _HEAD, _BELOW, _MARGIN = 1.85, 1.6, 0.75, 0.5, 0.66, 0.48, 0.1  # inches
+_TITLED = 0.38  # inches above each further row
+_MOST_TICKS = 8  # on x, each at a value
 
 
 def draw_curves(
@@ -27,6 +30,8 @@ def draw_curves(
     reference: Mapping[str, float] | None = None,
     x_log: bool = False,
     y_log: bool = False,
+    from_zero: bool = True,
+    reference_label: str = "reference",
     columns: int | None = None,
 ) -> Figure:
     """Draw small line charts side by side: one a parameter, with a line a method or setting.
@@ -41,13 +46,17 @@ def draw_curves(
     x_label
         What x is, with its unit.
     y_label
-        What the values are; the unit of a panel's parameter is added to it.
+        What the values are, in the unit that stands in a panel's title.
     spread
         By panel and series, the (N,) lower and upper ends of a band around the line.
     reference
         By panel, a value drawn as a dashed line, such as the best that can be had.
     x_log, y_log
         Logarithmic axes.
+    from_zero
+        Whether a linear y axis begins at zero, as errors should; not so for correlations.
+    reference_label
+        What the dashed lines are.
     columns
         Panels in a row; by default up to five.
 
@@ -57,33 +66,83 @@ def draw_curves(
         If there is nothing to draw, lengths differ, a logarithmic axis meets values that are not positive, or
         matplotlib is not installed.
     """
-    check(x, curves, x_log, y_log)
-    across = columns or min(len(curves), 5)
+    _check(x, curves, x_log, y_log)
+    across = min(columns or 5, len(curves))
     rows = -(-len(curves) // across)
-    figure = new_figure(_LEFT + across * (_WIDTH + _GAP), _HEAD + rows * (_HEIGHT + _BELOW))
+    down = _HEIGHT + _BELOW + _TITLED
+    figure = new_figure(_LEFT + across * (_WIDTH + _ACROSS) - _ACROSS + _MARGIN, _HEAD + rows * down - _TITLED)
     looks = series_looks(dict.fromkeys(name for panel in curves.values() for name in panel))
     for number, (panel, series) in enumerate(curves.items()):
         row, column = divmod(number, across)
-        axes = place(figure, _LEFT + column * (_WIDTH + _GAP), _HEAD + row * (_HEIGHT + _BELOW), _WIDTH, _HEIGHT)
+        axes = place(figure, _LEFT + column * (_WIDTH + _ACROSS), _HEAD + row * down, _WIDTH, _HEIGHT)
         for name, values in series.items():
-            look = looks[name]
-            axes.plot(x, values, color=look.colour, marker=look.marker, markersize=5, linewidth=1.4)
-            if spread and name in spread.get(panel, {}):
-                axes.fill_between(x, *spread[panel][name], color=look.colour, alpha=0.15, linewidth=0)
+            band = (spread or {}).get(panel, {}).get(name)
+            _line(axes, x, values, looks[name], band)
         if reference and panel in reference:
-            axes.axhline(reference[panel], color=FAINT, linestyle="--", linewidth=1)
-        if x_log:
-            axes.set_xscale("log")
-        if y_log:
-            axes.set_yscale("log")
-        tidy(axes)
-        axes.set_title(symbol_text(panel), fontsize=TITLE)
-        axes.set_xlabel(x_label, fontsize=LABEL)
-        axes.set_ylabel(y_label, fontsize=LABEL)
+            axes.axhline(reference[panel], color=FAINT, linestyle=(0, (4, 3)), linewidth=1)
+        _scales(axes, x, x_log, y_log, from_zero)
+        axes.set_title(symbol_text(panel, unit=True), fontsize=LABEL + 1, color=INK, pad=5)
+        axes.set_xlabel(x_label, fontsize=LABEL, color=INK)
+        if column == 0:
+            axes.set_ylabel(y_label, fontsize=LABEL, color=INK)
+    _key(figure, looks, reference_label if reference else None)
     return figure
 
 
-def check(x: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]]], x_log: bool, y_log: bool) -> None:
+def _line(
+    axes: Axes, x: Sequence[float], values: Sequence[float], look: Look,
+    band: tuple[Sequence[float], Sequence[float]] | None,
+) -> None:  # fmt: skip
+    if band is not None:
+        axes.fill_between(x, *band, color=look.colour, alpha=0.14, linewidth=0)
+    axes.plot(
+        x, values, color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.5, markeredgecolor=PAPER,
+        markeredgewidth=0.7, clip_on=False, zorder=3,
+    )  # fmt: skip
+
+
+def _scales(axes: Axes, x: Sequence[float], x_log: bool, y_log: bool, from_zero: bool) -> None:
+    """Ticks where x was varied, few on y, and a pale grid to read values off."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+    if x_log:
+        axes.set_xscale("log")
+    if y_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.yaxis.set_major_formatter("{x:g}")
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        if from_zero and axes.get_ylim()[0] > 0:
+            axes.set_ylim(bottom=0)
+    if len(x) <= _MOST_TICKS:
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+        axes.xaxis.set_minor_locator(NullLocator())
+    tidy(axes)
+    axes.grid(axis="y", color=LINE, linewidth=0.5, alpha=0.6)
+    axes.set_axisbelow(True)
+
+
+def _key(figure: Figure, looks: Mapping[str, Look], reference: str | None) -> None:
+    """Name every series once, above all panels."""
+    from matplotlib.lines import Line2D
+
+    lines = {
+        method_title(name): Line2D([], [], color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.5)
+        for name, look in looks.items()
+    }
+    if reference:
+        lines[reference] = Line2D([], [], color=FAINT, linestyle=(0, (4, 3)), linewidth=1)
+    across, down = figure.get_size_inches()
+    figure.legend(
+        lines.values(), lines, loc="upper left", bbox_to_anchor=(_LEFT / across, 1 - 0.1 / down), ncols=len(lines),
+        frameon=False, fontsize=LABEL, labelcolor=INK, borderaxespad=0, borderpad=0, handlelength=1.8,
+        columnspacing=1.8,
+    )  # fmt: skip
+
+
+def _check(x: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]]], x_log: bool, y_log: bool) -> None:
     """Make sure that there is something to draw, and that it fits the axes."""
     values = [np.asarray(v, np.float64) for panel in curves.values() for v in panel.values()]
     if not values or not len(x) or not any(np.isfinite(v).any() for v in values):

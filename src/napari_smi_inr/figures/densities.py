@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,16 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..metrics import METRICS, rmse
 from ..parameters import PARAMETERS
-from .canvas import new_figure, place, tidy
-from .style import DENSITY, FAINT, SMALL, TITLE, symbol_text
+from .canvas import new_figure, place, tidy, write
+from .style import DENSITY, FAINT, INK, LABEL, LINE, NOTE, PAPER, SMALL, TITLE, method_title, symbol_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
 Pair = tuple[ArrayLike, ArrayLike]
 Values = NDArray[np.float64]
 
-_SIDE, _GAP, _GAP_X, _LEFT, _HEAD, _FOOT, _BAR = 1.7, 0.15, 0.4, 0.7, 0.5, 0.5, 0.6  # inches
+_SIDE, _ACROSS, _DOWN, _LEFT, _HEAD, _FOOT, _BAR = 1.72, 0.42, 0.34, 0.92, 0.68, 0.5, 0.85  # inches
+_WORTH_TELLING = 0.1  # per cent of the points beyond the axes
 
 
 def draw_densities(
@@ -50,8 +53,8 @@ def draw_densities(
     Returns
     -------
     Figure
-        In each panel ρ and RMSE of all its points, also those beyond the axes, whose share is told; the best of each
-        column is bold. Colours count points a cell, on one logarithmic scale.
+        In each panel ρ and RMSE of all its points, also those beyond the axes, whose share is told from 0.1 % on; the
+        best of each column is bold. Colours count points a cell, on one logarithmic scale.
 
     Raises
     ------
@@ -60,24 +63,91 @@ def draw_densities(
     """
     found = _points(pairs)
     shown = [s for s in (symbols or PARAMETERS) if any(s in row for row in found.values())]
-    edge = _HEAD + len(found) * (_SIDE + _GAP)
-    figure = new_figure(_LEFT + len(shown) * (_SIDE + _GAP_X) + _BAR, edge + _FOOT)
+    width = _LEFT + len(shown) * _SIDE + (len(shown) - 1) * _ACROSS + _BAR
+    figure = new_figure(width, _HEAD + len(found) * _SIDE + (len(found) - 1) * _DOWN + _FOOT)
+    meshes = []
     for column, symbol in enumerate(shown):
         here = {name: row[symbol] for name, row in found.items() if symbol in row}
         span = (limits or {}).get(symbol) or _span(symbol, here)
-        for row, (estimate, truth) in enumerate(here.values()):
-            axes = place(figure, _LEFT + column * (_SIDE + _GAP_X), _HEAD + row * (_SIDE + _GAP), _SIDE, _SIDE)
-            n = bins or int(np.clip(np.sqrt(estimate.size) / 2, 30, 110))
-            counts, edges, _ = np.histogram2d(truth, estimate, n, (span, span))
-            axes.pcolormesh(edges, edges, np.where(counts > 0, counts, np.nan).T, cmap=DENSITY, norm="log")
-            axes.plot(span, span, color=FAINT, linewidth=0.8)
-            words = f"ρ {METRICS[correlation](estimate, truth):.2f}\nRMSE {rmse(estimate, truth):.3g}"
-            axes.text(0.04, 0.96, words, transform=axes.transAxes, va="top", fontsize=SMALL)
-            axes.set(xlim=span, ylim=span)
-            tidy(axes)
-            if row == 0:
-                axes.set_title(symbol_text(symbol, unit=True), fontsize=TITLE)
+        left = _LEFT + column * (_SIDE + _ACROSS)
+        write(figure, left + _SIDE / 2, 0.22, symbol_text(symbol, unit=True), TITLE, ha="center")
+        panels = {name: place(figure, left, _top(list(found).index(name)), _SIDE, _SIDE) for name in here}
+        for name, pair in here.items():
+            meshes.append(_density(panels[name], *pair, span, bins))
+        _scores(panels, here, correlation)
+        for axes in list(panels.values())[:-1]:
+            axes.tick_params(labelbottom=False)
+        axes = list(panels.values())[-1]
+        axes.set_xlabel("truth", fontsize=LABEL, color=INK, labelpad=3)
+    for row, name in enumerate(found):
+        middle = _top(row) + _SIDE / 2
+        write(figure, 0.2, middle, method_title(name), TITLE, bold=True, ha="center", rotation=90)
+        write(figure, 0.42, middle, "estimate", LABEL, ha="center", rotation=90)
+    _one_scale(figure, meshes, _LEFT + len(shown) * (_SIDE + _ACROSS) - _ACROSS + 0.15, len(found))
     return figure
+
+
+def _top(row: int) -> float:
+    return _HEAD + row * (_SIDE + _DOWN)
+
+
+def _density(axes: Axes, estimate: Values, truth: Values, span: tuple[float, float], bins: int | None) -> QuadMesh:
+    """Counts of points a cell, the line of identity, and the share of points beyond the axes."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.ticker import MaxNLocator
+
+    n = bins or int(np.clip(np.sqrt(estimate.size) / 2.2, 28, 110))
+    counts, edges, _ = np.histogram2d(truth, estimate, n, (span, span))
+    mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts.T, 0), cmap=DENSITY, rasterized=True)
+    halo = [withStroke(linewidth=2.2, foreground=PAPER, alpha=0.7)]
+    axes.plot(span, span, color=INK, linewidth=0.8, path_effects=halo)
+    axes.set(xlim=span, ylim=span)
+    tidy(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    beyond = 100 * (1 - counts.sum() / estimate.size)
+    if beyond >= _WORTH_TELLING:
+        words = f"{beyond:.1f} % beyond"
+        axes.text(0.97, 0.03, words, transform=axes.transAxes, ha="right", fontsize=SMALL, color=FAINT)
+    return mesh
+
+
+def _scores(panels: Mapping[str, Axes], pairs: Mapping[str, tuple[Values, Values]], correlation: str) -> None:
+    """Write ρ and RMSE above the panels of one parameter, the best of each in bold."""
+    rho = {name: METRICS[correlation](*pair) for name, pair in pairs.items()}
+    errors = {name: rmse(*pair) for name, pair in pairs.items()}
+    smallest = min(errors.values())
+    digits = int(np.clip(1 - np.floor(np.log10(smallest)), 0, 6)) if smallest > 0 else 3
+    best = {"left": np.nanmax([*rho.values(), -np.inf]), "right": smallest}
+    for name, axes in panels.items():
+        words = f"ρ {rho[name]:.2f}" if np.isfinite(rho[name]) else "ρ –"
+        for x, value, text, ha in (
+            (0, rho[name], words, "left"),
+            (1, errors[name], f"RMSE {errors[name]:.{digits}f}", "right"),
+        ):
+            first = len(panels) > 1 and value == best[ha]
+            axes.annotate(
+                text, (x, 1), (0, 4), "axes fraction", "offset points", ha=ha, va="bottom", fontsize=NOTE,
+                color=INK if first else FAINT, fontweight="bold" if first else "normal",
+            )  # fmt: skip
+
+
+def _one_scale(figure: Figure, meshes: list[QuadMesh], left: float, rows: int) -> None:
+    """Colours mean the same number of points in every panel."""
+    from matplotlib.colors import LogNorm
+
+    arrays: list[np.ma.MaskedArray[Any, Any]] = [np.ma.asarray(mesh.get_array()) for mesh in meshes]
+    most = max((float(array.max()) for array in arrays if array.count()), default=2.0)
+    scale = LogNorm(1, max(most, 2))
+    for mesh in meshes:
+        mesh.set_norm(scale)
+    height = min(rows * _SIDE + (rows - 1) * _DOWN, 2 * _SIDE)
+    bar = figure.colorbar(meshes[0], cax=place(figure, left, _HEAD, 0.12, height))
+    bar.set_label("points a cell", fontsize=LABEL, color=INK)
+    bar.ax.yaxis.set_major_formatter("{x:.0f}")
+    bar.ax.yaxis.set_minor_formatter("")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(which="both", labelsize=SMALL, color=LINE, labelcolor=FAINT, length=2.5, width=0.8)
 
 
 def _points(pairs: Mapping[str, Mapping[str, Pair]]) -> dict[str, dict[str, tuple[Values, Values]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,10 @@ from ..signal_model.spherical_harmonics import half_sphere, lmax_of, real_sh
 LIGHT = np.array([-0.45, 0.55, 0.70])
 """Where the light comes from: right, up, towards the viewer."""
 
-_AMBIENT, _RIM = 0.38, 0.55
+REACH = 4 / 3
+"""Largest radius of a glyph in a mosaic, in half edges of its cell; further ones overlap too much to tell apart."""
+
+_AMBIENT, _RIM = 0.5, 0.45  # light from everywhere; what is left of it where the surface turns away
 _STEP = 1.5  # degrees between the directions at which radii are known
 _OVERSAMPLING = 2  # rays an edge of a pixel
 _CHUNK = 24_000_000  # points of space at which radii are held at once
@@ -58,8 +60,49 @@ def render_glyphs(
     fod, axes = np.asarray(fod, np.float32), np.asarray(frame, np.float64)
     rays = _Rays.through(width * _OVERSAMPLING, height * _OVERSAMPLING)
     basis = real_sh(_table_directions() @ axes, lmax_of(fod.shape[1])).astype(np.float32)
-    pictures = [_smaller(_shaded(rays, basis @ part.T, axes)) for part in _chunks(fod, rays.norm.size)]
+    size = max(1, _CHUNK // rays.norm.size)
+    parts = [fod[start : start + size] for start in range(0, len(fod), size)]
+    pictures = [_smaller(_shaded(rays, basis @ part.T, axes)) for part in parts]
     return np.concatenate(pictures) if pictures else np.zeros((0, width, height, 4), np.float32)
+
+
+def mosaic(
+    fods: NDArray[np.floating], frame: NDArray[np.floating], cell: tuple[float, float], pixels: int
+) -> NDArray[np.float32]:
+    """Draw a plane of glyphs, each in the middle of its cell.
+
+    Parameters
+    ----------
+    fods
+        (across, up, C) SH coefficients in scanner axes, in half the smaller edge of a cell up to :data:`REACH`; zero
+        where there is none.
+    frame
+        (3, 3) unit vectors in scanner axes: to the right, upwards, and towards the viewer.
+    cell
+        Width and height of a cell, in any unit.
+    pixels
+        Of the width of a cell.
+
+    Returns
+    -------
+    (width, height, 4) red, green, blue and opacity from 0 to 1, rising to the right and upwards.
+    """
+    nx, ny, _ = fods.shape
+    wide = max(6, pixels)
+    tall = max(6, round(wide * cell[1] / cell[0]))
+    edge = 2 * int(np.ceil(REACH * min(wide, tall) / 2))
+    there = np.argwhere(np.any(fods != 0, axis=-1))
+    shrunk = fods[tuple(there.T)] * (min(wide, tall) / edge)
+    sheet = np.zeros((nx * wide + 2 * edge, ny * tall + 2 * edge, 4), np.float32)
+    for (x, y), picture in zip(there, render_glyphs(shrunk, frame, edge, edge), strict=True):
+        left, low = edge + x * wide + (wide - edge) // 2, edge + y * tall + (tall - edge) // 2
+        below = sheet[left : left + edge, low : low + edge]
+        opacity = picture[..., 3:]
+        below[..., :3] = picture[..., :3] * opacity + below[..., :3] * (1 - opacity)
+        below[..., 3:] = opacity + below[..., 3:] * (1 - opacity)
+    colour, opacity = sheet[..., :3], sheet[..., 3:]
+    straight: NDArray[np.float32] = np.concatenate([colour / np.maximum(opacity, 1e-6), opacity], axis=-1)
+    return straight[edge:-edge, edge:-edge].clip(0, 1)
 
 
 class _Rays(NamedTuple):
@@ -83,7 +126,7 @@ class _Rays(NamedTuple):
 
     @classmethod
     def through(cls, width: int, height: int) -> _Rays:
-        unit, steps = min(width, height) / 2, int(np.clip(min(width, height), 24, 96))
+        unit, steps = min(width, height) / 2, int(np.clip(min(width, height) / 2, 24, 48))
         across, up = ((np.arange(n) + 0.5 - n / 2).astype(np.float32) / unit for n in (width, height))
         depth = np.linspace(1, -1, steps, dtype=np.float32)
         x, y, z = np.meshgrid(across, up, depth, indexing="ij")
@@ -122,40 +165,47 @@ def _weights(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any], norm: NDArray[An
     return csr_matrix(entries, shape=shape)
 
 
-def _chunks(fod: NDArray[np.float32], points: int) -> Iterator[NDArray[np.float32]]:
-    size = max(1, _CHUNK // points)
-    for start in range(0, len(fod), size):
-        yield fod[start : start + size]
-
-
 def _shaded(rays: _Rays, table: NDArray[np.float32], frame: NDArray[np.float64]) -> NDArray[np.float32]:
     """(G, w, h, 4) premultiplied colours of the glyphs whose radii stand in a (D, G) table."""
-    inside = (rays.radius @ np.maximum(table, 0)).reshape(*rays.norm.shape, -1) - rays.norm[..., None]
-    hit = inside > 0
-    glyph_first = np.moveaxis(hit, -1, 0)
-    g, i, j = np.nonzero(glyph_first.any(axis=-1))
-    k = np.argmax(glyph_first[g, i, j], axis=-1)
-    slope = np.stack([_difference(inside, (i, j, k, g), axis) for axis in range(3)], axis=-1)
+    depth = (rays.radius @ np.maximum(table, 0)).reshape(*rays.norm.shape, -1) - rays.norm[..., None]  # below surface
+    g, i, j = np.nonzero(np.moveaxis(depth.max(axis=2) > 0, -1, 0))
+    k = np.argmax(depth[i, j, :, g] > 0, axis=-1)
+    before = np.maximum(k - 1, 0)
+    inner, outer = depth[i, j, k, g], depth[i, j, before, g]
+    part = np.where(k > 0, inner / np.maximum(inner - outer, 1e-9), 0.0)[:, None]  # of a step, back to the surface
+    slope = (1 - part) * _slope(depth, rays, i, j, k, g) + part * _slope(depth, rays, i, j, before, g)
     normal = -slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-12)
     light = np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     shade = (_AMBIENT + (1 - _AMBIENT) * light) * (_RIM + (1 - _RIM) * np.sqrt(np.clip(normal[:, 2], 0, 1)))
-    points = np.stack([rays.across[i], rays.up[j], rays.depth[k]], axis=-1) @ frame
+    z = rays.depth[k] + part[:, 0] * (rays.depth[before] - rays.depth[k])
+    points = np.stack([rays.across[i], rays.up[j], z], axis=-1) @ frame
     picture = np.zeros((table.shape[1], *rays.norm.shape[:2], 4), np.float32)
     picture[g, i, j, :3] = direction_colours(points) * shade[:, None]
     picture[g, i, j, 3] = 1.0
     return picture
 
 
-def _difference(volume: NDArray[np.float32], at: tuple[NDArray[np.intp], ...], axis: int) -> NDArray[np.float32]:
-    """Slope of a volume at some of its points along an axis, depth counted towards the viewer."""
-    n = volume.shape[axis]
-    low, high = list(at), list(at)
-    low[axis], high[axis] = np.maximum(at[axis] - 1, 0), np.minimum(at[axis] + 1, n - 1)
-    # the three axes differ in spacing by at most a few per cent of the picture's edge
-    extent = 2.0 if axis == 2 else 2.0 * volume.shape[axis] / min(volume.shape[:2])
-    sign = -1.0 if axis == 2 else 1.0
-    rise = volume[tuple(high)] - volume[tuple(low)]
-    return np.asarray(sign * rise * n / extent / np.maximum(high[axis] - low[axis], 1), np.float32)
+def _slope(
+    depth: NDArray[np.float32], rays: _Rays, i: NDArray[Any], j: NDArray[Any], k: NDArray[Any], g: NDArray[Any]
+) -> NDArray[np.float64]:
+    """(n, 3) slope to the right, upwards and towards the viewer, between the neighbours of points."""
+    w, h, t, _ = depth.shape
+    low_i, high_i, low_j, high_j = (
+        np.maximum(i - 1, 0),
+        np.minimum(i + 1, w - 1),
+        np.maximum(j - 1, 0),
+        np.minimum(j + 1, h - 1),
+    )
+    far, near = np.minimum(k + 1, t - 1), np.maximum(k - 1, 0)
+    x, y, z = rays.across, rays.up, rays.depth
+    return np.stack(
+        [
+            (depth[high_i, j, k, g] - depth[low_i, j, k, g]) / (x[high_i] - x[low_i]),
+            (depth[i, high_j, k, g] - depth[i, low_j, k, g]) / (y[high_j] - y[low_j]),
+            (depth[i, j, near, g] - depth[i, j, far, g]) / (z[near] - z[far]),
+        ],
+        axis=-1,
+    )  # fmt: skip
 
 
 def _smaller(picture: NDArray[np.float32]) -> NDArray[np.float32]:

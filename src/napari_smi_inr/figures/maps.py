@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..metrics import rmse
 from ..parameters import PARAMETERS
 from .canvas import new_figure, place, write
-from .pictures import Limits, colormap, colour_bar, contrast, show, symmetric
-from .planes import View
-from .style import BACKDROP, PAPER, TITLE, method_title, symbol_text
+from .pictures import Limits, colormap, colour_bar, contrast, name_sides, note, scale_bar, show, symmetric
+from .planes import Extent, View
+from .style import BACKDROP, DIVERGING, PAPER, TITLE, method_title, symbol_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 Maps = Mapping[str, NDArray[np.floating]]
 
-_SIDE, _GAP, _LEFT, _MARGIN, _HEAD, _FOOT = 1.75, 0.1, 0.42, 0.12, 0.45, 0.68  # inches
+_SIDE, _GAP, _LEFT, _MARGIN, _HEAD, _FOOT = 1.75, 0.1, 0.42, 0.12, 0.45, 0.62  # inches
+_NOTE = 0.22  # inches above a picture, where errors are written
 
 
 def draw_maps(
@@ -73,18 +76,47 @@ def draw_maps(
     view = View.of(axis, affine, shape, radiological)
     mask = np.any([np.isfinite(maps[s]) for maps in every.values() for s in shown if s in maps], axis=0)
     here = view.fullest(mask) if index is None else view.check(index)
-    box = view.around(mask, here)
-    height = _SIDE * (box[3] - box[2]) / (box[1] - box[0])
-    foot = _FOOT if not difference else 2 * _FOOT
-    figure = new_figure(_LEFT + len(shown) * (_SIDE + _GAP) + _MARGIN, _HEAD + len(every) * (height + _GAP) + foot)
+    sheet = _Sheet(view, here, view.around(mask, here, 0.8), len(every), difference)
+    figure = new_figure(_LEFT + len(shown) * (_SIDE + _GAP) + _MARGIN, sheet.height)
     for column, symbol in enumerate(shown):
         left = _LEFT + column * (_SIDE + _GAP)
-        write(figure, left + _SIDE / 2, _HEAD - 0.2, symbol_text(symbol), TITLE, bold=True, ha="center")
-        _column(figure, left, height, every, symbol, view, here, truth if difference else None, limits or {})
+        write(figure, left + _SIDE / 2, _HEAD - 0.2, symbol_text(symbol), TITLE, ha="center")
+        _column(figure, sheet, left, every, symbol, limits or {})
     for row, name in enumerate(every):
-        middle = _HEAD + row * (height + _GAP) + height / 2
+        middle = sheet.top(row) + sheet.tall / 2
         write(figure, 0.2, middle, method_title(name), TITLE, bold=True, ha="center", rotation=90)
+    name_sides(figure.axes[0], view.letters)
+    scale_bar(figure.axes[0], sheet.box)
     return figure
+
+
+class _Sheet(NamedTuple):
+    """Where things stand, measured from the top [inches], and which plane is shown."""
+
+    view: View
+    plane: int
+    box: Extent
+    rows: int
+    difference: bool
+
+    @property
+    def tall(self) -> float:
+        """Height of a picture."""
+        return _SIDE * (self.box[3] - self.box[2]) / (self.box[1] - self.box[0])
+
+    def top(self, row: int) -> float:
+        """Upper edge of a row of pictures; below the truth's row stands its own colour bar if differences follow."""
+        further = (_FOOT + row * _NOTE if row else 0.0) if self.difference else 0.0
+        return _HEAD + row * (self.tall + _GAP) + further
+
+    def foot(self, row: int) -> float:
+        """Upper edge of the colour bar below a row."""
+        return self.top(row) + self.tall + 0.06
+
+    @property
+    def height(self) -> float:
+        """Of the whole figure."""
+        return self.foot(self.rows - 1) + _FOOT
 
 
 def _rows(rows: Mapping[str, Maps], truth: Maps | None, difference: bool) -> dict[str, Maps]:
@@ -106,22 +138,39 @@ def _shape(rows: Mapping[str, Maps], symbols: Sequence[str]) -> tuple[int, ...]:
 
 
 def _column(
-    figure: Figure, left: float, height: float, rows: Mapping[str, Maps], symbol: str, view: View, index: int,
-    truth: Maps | None, limits: Mapping[str, Limits],
-) -> None:  # fmt: skip
-    """One parameter: a picture a row and the colour bar below; two bars where differences are shown."""
-    mask = np.any([np.isfinite(maps[symbol]) for maps in rows.values() if symbol in maps], axis=0)
-    box = view.around(mask, index)
-    errors = {} if truth is None else {n: maps[symbol] - truth[symbol] for n, maps in rows.items() if n != "truth"}
-    spans = limits.get(symbol) or contrast(symbol, np.concatenate([m[symbol].ravel() for m in rows.values()]))
-    wide = symmetric(np.concatenate([e.ravel() for e in errors.values()])) if errors else spans
-    for row, (name, maps) in enumerate(rows.items()):
-        axes = place(figure, left, _HEAD + row * (height + _GAP), _SIDE, height)
-        differs = name in errors
-        values = view.picture(errors[name] if differs else maps[symbol], index)
-        image = show(
-            axes, values, view.extent(), box, colormap(symbol, differs), wide if differs else spans,
-            BACKDROP if differs else PAPER,
-        )  # fmt: skip
-    top = _HEAD + len(rows) * (height + _GAP) + 0.02
-    colour_bar(figure, image, place(figure, left + 0.1, top, _SIDE - 0.2, 0.1), symbol, upright=False)
+    figure: Figure, sheet: _Sheet, left: float, rows: Mapping[str, Maps], symbol: str, limits: Mapping[str, Limits]
+) -> None:
+    """One parameter: a picture a row and a colour bar below; one below the truth too if differences follow."""
+    there = {row: (name, maps[symbol]) for row, (name, maps) in enumerate(rows.items()) if symbol in maps}
+    if not sheet.difference:
+        span = limits.get(symbol) or contrast(symbol, np.concatenate([v.ravel() for _, v in there.values()]))
+        for row, (_, values) in there.items():
+            image = _picture(figure, sheet, left, row, values, colormap(symbol), span)
+        _colour_bar(figure, sheet, left, sheet.rows - 1, image, symbol)
+        return
+    truth = rows["truth"][symbol]
+    image = _picture(figure, sheet, left, 0, truth, colormap(symbol), limits.get(symbol) or contrast(symbol, truth))
+    _colour_bar(figure, sheet, left, 0, image, symbol)
+    errors = {row: values - truth for row, (_, values) in there.items() if row}
+    wide = symmetric(np.concatenate([error.ravel() for error in errors.values()]))
+    for row, error in errors.items():
+        image = _picture(figure, sheet, left, row, error, DIVERGING, wide, BACKDROP)
+        finite = np.isfinite(error)
+        note(image.axes, f"RMSE {rmse(there[row][1][finite], truth[finite]):.2g}")
+    _colour_bar(figure, sheet, left, sheet.rows - 1, image, symbol, "Δ ")
+
+
+def _picture(
+    figure: Figure, sheet: _Sheet, left: float, row: int, values: NDArray[np.floating], cmap: str, span: Limits,
+    backdrop: str = PAPER,
+) -> AxesImage:  # fmt: skip
+    axes = place(figure, left, sheet.top(row), _SIDE, sheet.tall)
+    picture = sheet.view.picture(values, sheet.plane)
+    return show(axes, picture, sheet.view.extent(), sheet.box, cmap, span, backdrop)
+
+
+def _colour_bar(
+    figure: Figure, sheet: _Sheet, left: float, row: int, image: AxesImage, symbol: str, words: str = ""
+) -> None:
+    cax = place(figure, left + 0.15, sheet.foot(row), _SIDE - 0.3, 0.09)
+    colour_bar(figure, image, cax, symbol, words, upright=False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..parameters import PARAMETERS
 from .planes import Extent
-from .style import DIVERGING, FAINT, INK, LABEL, LINE, MARK, NOTE, PAPER, SMALL, symbol_text
+from .style import FAINT, INK, LABEL, LINE, MARK, NOTE, PAPER, SMALL, symbol_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +39,9 @@ def symmetric(values: NDArray[np.floating]) -> Limits:
     return -largest, largest
 
 
-def colormap(symbol: str, difference: bool = False) -> str:
+def colormap(symbol: str) -> str:
     """Name of a parameter's colormap."""
-    known = PARAMETERS.get(symbol)
-    return DIVERGING if difference else known.colormap if known else "viridis"
+    return PARAMETERS[symbol].colormap if symbol in PARAMETERS else "viridis"
 
 
 def show(
@@ -59,14 +58,10 @@ def show(
     return image
 
 
-def name_sides(axes: Axes, letters: tuple[str, str, str, str], vertical: bool = True) -> None:
-    """Write what lies to the left and right, and below and above, just inside a picture."""
-    left, right, bottom, top = letters
-    places = [(0.02, 0.5, left, "left", "center"), (0.98, 0.5, right, "right", "center")]
-    if vertical:
-        places += [(0.5, 0.02, bottom, "center", "bottom"), (0.5, 0.98, top, "center", "top")]
-    for x, y, letter, ha, va in places:
-        text = axes.text(x, y, letter, transform=axes.transAxes, ha=ha, va=va, fontsize=SMALL, color=INK)
+def name_sides(axes: Axes, letters: tuple[str, str, str, str]) -> None:
+    """Write in the upper corners what lies to the left and to the right; figures always show the upper end upwards."""
+    for x, letter, ha in ((0.02, letters[0], "left"), (0.98, letters[1], "right")):
+        text = axes.text(x, 0.98, letter, transform=axes.transAxes, ha=ha, va="top", fontsize=NOTE, color=FAINT)
         _halo(text, 2.0)
 
 
@@ -78,10 +73,15 @@ def frame(axes: Axes, box: Extent, colour: str = MARK) -> None:
     axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.4))
 
 
+def nice_length(longest: float) -> int:
+    """Find the longest round length up to another [mm], or the shortest of them."""
+    return max(n for n in _NICE_LENGTHS if n <= longest or n == _NICE_LENGTHS[0])
+
+
 def scale_bar(axes: Axes, box: Extent) -> None:
     """Draw a bar of a round length, about a quarter of the picture, legible on any colour."""
     width, height = box[1] - box[0], box[3] - box[2]
-    length = max(n for n in _NICE_LENGTHS if n <= 0.3 * width or n == _NICE_LENGTHS[0])
+    length = nice_length(0.3 * width)
     left, bottom = box[0] + 0.04 * width, box[2] + 0.04 * height
     (line,) = axes.plot([left, left + length], [bottom, bottom], color=INK, linewidth=2.5, solid_capstyle="butt")
     _halo(line, 4.5)
@@ -100,7 +100,17 @@ def colour_bar(figure: Figure, image: AxesImage, cax: Axes, symbol: str, words: 
 
 def note(axes: Axes, words: str) -> None:
     """Write a caption between a picture and its title."""
-    axes.text(0.5, 1.0, words, transform=axes.transAxes, ha="center", va="bottom", fontsize=NOTE, color=FAINT)
+    axes.annotate(
+        words,
+        (0.5, 1.0),
+        (0, 3),
+        "axes fraction",
+        "offset points",
+        ha="center",
+        va="bottom",
+        fontsize=NOTE,
+        color=FAINT,
+    )
 
 
 def _halo(artist: Any, width: float) -> None:

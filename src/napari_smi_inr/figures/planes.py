@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..sampling.coordinates import nearest_voxel_axes, voxel_sizes, voxel_to_world
+from ..sampling.coordinates import nearest_voxel_axes, voxel_sizes, voxel_to_world, world_to_voxel
 from ..sampling.request import SampleRequest
 
 PlaneName = Literal["sagittal", "coronal", "axial"]
@@ -46,6 +46,8 @@ class View:
         Whether indices fall to the right, and upwards.
     letters
         What lies on the left, right, bottom and top: L, R, P, A, I or S.
+    radiological
+        Whether the patient's right is shown on the left.
     """
 
     name: str
@@ -54,6 +56,7 @@ class View:
     axes: tuple[int, int, int]
     flipped: tuple[bool, bool]
     letters: tuple[str, str, str, str]
+    radiological: bool
 
     @classmethod
     def of(cls, name: str, affine: NDArray[np.floating], shape: tuple[int, ...], radiological: bool = False) -> View:
@@ -76,7 +79,7 @@ class View:
         x, y, z = shape[:3]
         return cls(
             name, matrix, (x, y, z), (through, across, up), (falls[1] != mirrored, falls[2]),
-            (*left_right, *_ENDS[world[2]]),
+            (*left_right, *_ENDS[world[2]]), radiological,
         )  # fmt: skip
 
     @property
@@ -132,6 +135,16 @@ class View:
             first, last = (inside[0], inside[-1] + 1) if inside.size else (0, shown.shape[axis])
             edges += [(first - margin) * size[axis], (last + margin) * size[axis]]
         return float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3])
+
+    def box_around(self, mask: NDArray[np.bool_], index: int) -> VoxelBox:
+        """Find the region around a mask in one plane; all of the plane if the mask is empty there."""
+        plane = np.moveaxis(mask, self.axes[0], 0)[self.check(index)]
+        found = list(self.whole())
+        for axis, other in zip(sorted(self.axes[1:]), (1, 0), strict=True):
+            inside = np.flatnonzero(plane.any(axis=other))
+            if inside.size:
+                found[axis] = (int(inside[0]), int(inside[-1]) + 1)
+        return found[0], found[1], found[2]
 
     def extent(self, box: VoxelBox | None = None) -> Extent:
         """Where a region lies in the plane [mm]; all of the plane by default.
@@ -190,8 +203,25 @@ class View:
         across, up = ((last - first) * factor for first, last in ranges)
         return SampleRequest(affine, (across, up, 1))
 
-    def box_in_plane(self, index: int, box: VoxelBox | None = None) -> NDArray[np.float64]:
+    def corners(self, index: int, box: VoxelBox) -> NDArray[np.float64]:
         """(2, 3) RAS positions [mm] of two opposite corners of a region, in the middle of one plane."""
-        corners = np.array(self.whole() if box is None else box, np.float64).T - 0.5
-        corners[:, self.axes[0]] = index
-        return voxel_to_world(self.affine, corners)
+        ends = np.array(box, np.float64).T - 0.5
+        ends[:, self.axes[0]] = index
+        return voxel_to_world(self.affine, ends)
+
+    def corner(self, index: int, across: int, up: int) -> NDArray[np.float64]:
+        """(3,) RAS position [mm] of the lower left corner of a voxel, counted as shown, in the middle of one plane."""
+        spot = np.zeros(3)
+        spot[self.axes[0]] = index
+        for axis, flip, n in zip(self.axes[1:], self.flipped, (across, up), strict=True):
+            spot[axis] = (self.shape[axis] - n if flip else n) - 0.5
+        return voxel_to_world(self.affine, spot)
+
+    def position(self, point_mm: NDArray[np.floating]) -> tuple[float, float]:
+        """Where an RAS position (3,) lies across and up in the plane as shown [mm]."""
+        spot = world_to_voxel(self.affine, point_mm) + 0.5
+        x, y = (
+            (self.shape[axis] - spot[axis] if flip else spot[axis]) * size
+            for axis, flip, size in zip(self.axes[1:], self.flipped, self.size, strict=True)
+        )
+        return float(x), float(y)

@@ -9,18 +9,19 @@ import numpy as np
 
 from ..errors import InputError
 from ..parameters import PARAMETERS
-from .canvas import new_figure, place
+from .canvas import new_figure, place, write
 from .comparison import Comparison, Panel
 from .pictures import Limits, colormap, colour_bar, frame, name_sides, note, scale_bar, show
 from .planes import Extent
-from .style import TITLE
+from .style import FAINT, INK, LABEL, NOTE, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-_SIDE, _GAP, _MARGIN, _HEAD, _BAR = 2.3, 0.1, 0.12, 0.62, 0.85  # inches
+_SIDE, _GAP, _MARGIN, _HEAD, _BAR = 2.2, 0.1, 0.12, 0.62, 0.8  # inches
+_NAME, _NOTE = 0.28, 0.24  # inches: names of the rows, and captions above the pictures
 
 
 def draw_comparison(comparison: Comparison, detail: Extent | None = None) -> Figure:
@@ -39,23 +40,24 @@ def draw_comparison(comparison: Comparison, detail: Extent | None = None) -> Fig
         If matplotlib is not installed.
     """
     boxes = [comparison.filled] + ([detail] if detail else [])
-    heights = [_SIDE * (b[3] - b[2]) / (b[1] - b[0]) for b in boxes]
-    figure = _sheet(len(comparison.panels), heights)
+    heights = [_height(box) for box in boxes]
+    figure = _sheet(len(comparison.panels), heights, _GAP)
     limits, top = _limits([comparison]), _HEAD
     for row, (box, height) in enumerate(zip(boxes, heights, strict=True)):
         for column, panel in enumerate(comparison.panels):
             axes = place(figure, _MARGIN + column * (_SIDE + _GAP), top, _SIDE, height)
             image = _picture(axes, comparison, panel, box, limits)
             if row == 0:
-                _caption(axes, panel)
+                axes.set_title(panel.title, fontsize=TITLE, fontweight="bold", color=INK, pad=17)
+                note(axes, _words(panel))
                 if detail:
                     frame(axes, detail)
             if column == 0:
                 scale_bar(axes, box)
                 if row == 0:
-                    name_sides(axes, comparison.sides, vertical=False)
+                    name_sides(axes, comparison.sides)
         top += height + _GAP
-    _bar(figure, image, comparison.parameter, heights)
+    _bar(figure, image, comparison.parameter, _HEAD, top - _GAP)
     return figure
 
 
@@ -78,23 +80,29 @@ def draw_zoom_panels(comparisons: Sequence[Comparison]) -> Figure:
         If there are none, they differ in parameter or panels, or matplotlib is not installed.
     """
     _check(comparisons)
-    heights = [_SIDE * (c.region[3] - c.region[2]) / (c.region[1] - c.region[0]) for c in comparisons]
-    figure = _sheet(len(comparisons[0].panels), heights)
+    heights = [_height(comparison.region) for comparison in comparisons]
+    figure = _sheet(len(comparisons[0].panels), heights, _NOTE, _NAME)
     limits, top = _limits(comparisons), _HEAD
-    for row, (comparison, height) in enumerate(zip(comparisons, heights, strict=True)):
+    for comparison, height in zip(comparisons, heights, strict=True):
+        write(figure, _MARGIN + 0.1, top + height / 2, comparison.plane, LABEL, ha="center", rotation=90)
         for column, panel in enumerate(comparison.panels):
-            axes = place(figure, _MARGIN + column * (_SIDE + _GAP), top, _SIDE, height)
+            axes = place(figure, _MARGIN + _NAME + column * (_SIDE + _GAP), top, _SIDE, height)
             box = comparison.filled if column == 0 else comparison.region
             image = _picture(axes, comparison, panel, box, limits)
-            if row == 0:
-                _caption(axes, panel)
+            if panel.error is not None:
+                note(axes, _words(panel))
             if column == 0:
                 frame(axes, comparison.region)
                 name_sides(axes, comparison.sides)
             if column < 2:
                 scale_bar(axes, box)
-        top += height + _GAP
-    _bar(figure, image, comparisons[0].parameter, heights)
+        top += height + _NOTE
+    for column, panel in enumerate(comparisons[0].panels):
+        middle = _MARGIN + _NAME + column * (_SIDE + _GAP) + _SIDE / 2
+        write(figure, middle, _HEAD - 0.4, panel.title, TITLE, bold=True, ha="center")
+        if panel.error is None:
+            write(figure, middle, _HEAD - 0.1, panel.subtitle, NOTE, colour=FAINT, ha="center")
+    _bar(figure, image, comparisons[0].parameter, _HEAD, top - _NOTE)
     return figure
 
 
@@ -105,9 +113,13 @@ def _check(comparisons: Sequence[Comparison]) -> None:
         raise InputError("comparisons", fault, "Give those of one call of compare_planes.")
 
 
-def _sheet(columns: int, heights: Sequence[float]) -> Figure:
-    width = 2 * _MARGIN + columns * (_SIDE + _GAP) + _BAR
-    return new_figure(width, _HEAD + sum(heights) + _GAP * (len(heights) - 1) + _MARGIN)
+def _height(box: Extent) -> float:
+    return _SIDE * (box[3] - box[2]) / (box[1] - box[0])
+
+
+def _sheet(columns: int, heights: Sequence[float], gap: float, left: float = 0.0) -> Figure:
+    width = 2 * _MARGIN + left + columns * (_SIDE + _GAP) + _BAR
+    return new_figure(width, _HEAD + sum(heights) + gap * (len(heights) - 1) + _MARGIN)
 
 
 def _limits(comparisons: Sequence[Comparison]) -> Limits:
@@ -124,12 +136,10 @@ def _picture(axes: Axes, comparison: Comparison, panel: Panel, box: Extent, limi
     return show(axes, panel.values, panel.extent, box, colormap(comparison.parameter), limits)
 
 
-def _caption(axes: Axes, panel: Panel) -> None:
-    axes.set_title(panel.title, fontsize=TITLE, fontweight="bold", pad=17)
-    note(axes, panel.subtitle + (f" · RMSE {panel.error:.2g}" if panel.error is not None else ""))
+def _words(panel: Panel) -> str:
+    return panel.subtitle + (f" · RMSE {panel.error:.2g}" if panel.error is not None else "")
 
 
-def _bar(figure: Figure, image: AxesImage, parameter: str, heights: Sequence[float]) -> None:
+def _bar(figure: Figure, image: AxesImage, parameter: str, top: float, bottom: float) -> None:
     left = figure.get_figwidth() - _BAR - _MARGIN + 0.05
-    height = sum(heights) + _GAP * (len(heights) - 1)
-    colour_bar(figure, image, place(figure, left, _HEAD, 0.12, height), parameter)
+    colour_bar(figure, image, place(figure, left, top, 0.12, bottom - top), parameter)
