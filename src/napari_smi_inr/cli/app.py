@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 
 from ..errors import InputError
 from .demo import demo
+from .experiment import EPILOG, experiment
 from .fit import fit
 from .info import info
+from .methods import methods
 from .sample import sample
 from .simulate import simulate
 
@@ -42,9 +44,11 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(fit)
+app.command()(methods)
 app.command()(sample)
 app.command()(simulate)
 app.command()(demo)
+app.command(epilog=EPILOG)(experiment)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,34 @@
+"""How an experiment was done, in words for its report."""
+
+from __future__ import annotations
+
+from ..simulation.protocol import PAPER_SHELLS
+from .lab import Lab
+from .plan import METHOD_TITLES, snr_text
+from .settings import ExperimentSettings
+
+_ESTIMATORS = {
+    "inr": "INR: one network for the whole scan, fitted to it alone",
+    "nlls": "NLLS: non-linear least squares, voxel by voxel",
+    "smi": "SMI: polynomial regression from the signal's rotational invariants",
+    "nn": "NN: a network trained on simulated signals, applied voxel by voxel",
+}
+
+
+def how_it_was_done(settings: ExperimentSettings, lab: Lab) -> list[str]:
+    """Data, estimators and scores, a paragraph each."""
+    told = "; ".join(_ESTIMATORS.get(name, METHOD_TITLES.get(name, name)) for name in settings.methods)
+    paragraphs = [f"Estimators: {told}. Equal settings and seeds give equal results; the seed is {settings.seed}."]
+    if "snr" in settings.model_fields_set and "Simulated" in lab.description:
+        volumes = sum(n for *_, n in PAPER_SHELLS)
+        shells = ", ".join(f"{n} × b = {b:g} ms/µm² (b_delta {shape:g})" for b, shape, n in PAPER_SHELLS)
+        paragraphs.insert(
+            0,
+            f"The truth is {lab.source.description}. It was scanned with the paper's protocol of {volumes} volumes: "
+            f"{shells}; SNR at b = 0: {', '.join(map(snr_text, settings.snr))}.",
+        )
+        paragraphs.append(
+            "Every voxel that was fitted is scored against the truth at its centre. ρ is Pearson's correlation; the "
+            "paper's text says so too, though the titles of its figures show Spearman's, which metrics.csv has as well."
+        )
+    return paragraphs

@@ -1,0 +1,133 @@
+"""The report of an experiment: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import InputError
+from ..io.files import replacing
+from .tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report.
+
+    Attributes
+    ----------
+    name
+        Its file's name without suffix.
+    caption
+        What it shows.
+    png
+        The image; empty where it could not be drawn.
+    fault
+        Why it could not be drawn.
+    """
+
+    name: str
+    caption: str
+    png: bytes = b""
+    fault: str = ""
+
+    @property
+    def source(self) -> str:
+        """The image as a data URI."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes
+    ----------
+    title
+        Its heading.
+    text
+        Paragraphs.
+    tables, pictures
+        What follows, in this order.
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+
+
+class Presentation(NamedTuple):
+    """What an experiment has to say.
+
+    Attributes
+    ----------
+    points
+        The main numbers, a sentence each.
+    sections
+        All of it.
+    """
+
+    points: list[str]
+    sections: list[Section]
+
+
+def picture(name: str, caption: str, draw: Callable[[], Figure]) -> Picture:
+    """Draw a figure; where the data do not allow it, the report says why instead of failing after hours of fits."""
+    try:
+        figure = draw()
+    except InputError as error:
+        return Picture(name, caption, fault=str(error))
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return Picture(name, caption, stream.getvalue())
+
+
+def require_jinja() -> None:
+    """Make sure that reports can be written.
+
+    Raises
+    ------
+    InputError
+        If jinja2 is not installed.
+    """
+    if find_spec("jinja2") is None:
+        remedy = 'Install it: python -m pip install "napari-smi-inr[experiments]".'
+        raise InputError("jinja2", "is not installed, and reports need it.", remedy)
+
+
+def write_report(path: Path, sections: Sequence[Section], **about: Any) -> Path:
+    """Write the report; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    sections
+        Its contents.
+    **about
+        What else the template names: title, question, points, configuration, …
+
+    Raises
+    ------
+    InputError
+        If jinja2 is missing or the file cannot be written.
+    """
+    require_jinja()
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    html = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(sections=sections, **about)
+    with replacing(path) as stream:
+        stream.write(html.encode())
+    return path

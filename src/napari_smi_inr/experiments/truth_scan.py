@@ -1,0 +1,69 @@
+"""A truth made from a scan, the way the paper made its own from an MGH subject (section 2.6)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import DiffusionDataset
+from ..inr.details import middle_of
+from ..methods import fit_steps, make_settings
+from ..noise_level import estimate_noise
+from ..parameters import KERNEL_PARAMETERS
+from .anisotropic_filter import smooth_within_edges
+from .multi_tissue import multi_tissue_fods
+from .settings import ExperimentSettings
+from .source import MapsSource
+from .truth_folder import physical
+
+LMAX = 8
+"""Order of the FODs, as far as the scan supports it."""
+
+_NOISE = "mppca"
+_SMI_LMAX = 4
+
+
+def truth_from_scan(original: DiffusionDataset, settings: ExperimentSettings) -> MapsSource:
+    """Make maps to be taken as the truth.
+
+    Kernel maps by SMI (with the correction for Rician noise, its level by MP-PCA unless known), smoothed by
+    anisotropic diffusion; FODs by multi-tissue deconvolution, divided by their l = 0 term.
+
+    Parameters
+    ----------
+    original
+        The scan.
+    settings
+        How many voxels are wanted, those nearest the middle; seed and device.
+
+    Returns
+    -------
+    MapsSource
+        Voxels with De < Dp are left out; its notes count them.
+
+    Raises
+    ------
+    InputError
+        If SMI or the deconvolution cannot work with the scan, or no voxel is physical.
+    """
+    n = settings.truth_voxels
+    scan = original if n is None else middle_of(original, n)
+    if scan.noise is None:
+        scan = replace(scan, noise=estimate_noise(scan.signal, scan.acquisition, scan.mask, _NOISE))
+    maps = _smi(scan, settings)
+    smooth = {symbol: smooth_within_edges(maps[symbol], scan.mask) for symbol in KERNEL_PARAMETERS}
+    found = multi_tissue_fods(scan, LMAX)
+    fod = np.zeros((*scan.shape, found.shape[1]))
+    fod[scan.mask] = found
+    truth, notes = physical({**smooth, "S0": maps["S0"]}, fod, scan.mask, scan.affine)
+    order = f"FODs reach lmax {truth.lmax}, which the protocol supports."
+    return MapsSource(truth, "maps made from a scan as the paper made its truth", (*notes, order), original.checksums)
+
+
+def _smi(scan: DiffusionDataset, settings: ExperimentSettings) -> dict[str, NDArray[np.float32]]:
+    config = make_settings("smi", lmax=_SMI_LMAX, rician_correction=True, seed=settings.seed, device=settings.device)
+    (last,) = deque(fit_steps(scan, config), maxlen=1)
+    return last.field().maps()
