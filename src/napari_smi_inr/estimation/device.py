@@ -26,3 +26,19 @@ def resolve_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise InputError("device", f"{name!r} cannot be used here ({reason}).", "Use 'auto' or 'cpu'.") from error
     return device
+
+
+def double_precision_device(name: str) -> torch.device:
+    """A device for float64; ``auto`` passes over those that lack it.
+
+    Raises
+    ------
+    InputError
+        If the device asked for lacks it or does not exist.
+    """
+    device = resolve_device(name)
+    if device.type != "mps":
+        return device
+    if name != "auto":
+        raise InputError("device", f"{name!r} cannot compute in double precision.", "Use 'auto' or 'cpu'.")
+    return torch.device("cpu")

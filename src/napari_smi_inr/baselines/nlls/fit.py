@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ...acquisition.voxel_gradients import voxel_gradients
 from ...dataset import DiffusionDataset
-from ...errors import InputError
-from ...estimation.device import resolve_device
+from ...estimation.device import double_precision_device
 from ...estimation.step import Step
 from ...signal_model.spherical_harmonics import P2_SCALE
 from ..voxel_run import Solution, VoxelRun
@@ -49,22 +48,6 @@ def nlls_steps(dataset: DiffusionDataset, config: NllsConfig) -> Iterator[Step]:
     tally = _Tally(run.training)
     solved = fit_voxels(scan.measured, run.order, config)
     yield from run.follow((voxels, tally.take(tissue, scan)) for voxels, tissue in solved)
-
-
-def double_precision_device(name: str) -> torch.device:
-    """A device for float64; ``auto`` passes over those that lack it.
-
-    Raises
-    ------
-    InputError
-        If the device asked for lacks it or does not exist.
-    """
-    device = resolve_device(name)
-    if device.type != "mps":
-        return device
-    if name != "auto":
-        raise InputError("device", f"{name!r} cannot compute in double precision.", "Use 'auto' or 'cpu'.")
-    return torch.device("cpu")
 
 
 class _Scan:
