@@ -37,6 +37,16 @@ def test_what_is_written_is_what_was_simulated(tmp_path: Path) -> None:
     np.testing.assert_allclose(truth, scan.truth_maps()["f"], rtol=1e-6)
 
 
+def test_non_uniform_gradients_are_written_as_they_were(tmp_path: Path) -> None:
+    write_sample(tmp_path, shape=(8, 8, 2), voxel_size=9.0, deviation=0.1)
+    scan = simulate(shape=(8, 8, 2), voxel_size=9.0, lmax=4, deviation=0.1)
+    loaded = load_scan(tmp_path / "dwi.nii.gz", tmp_path / "mask.nii.gz", grad_dev=tmp_path / "grad_dev.nii.gz")
+    assert loaded.deviation is not None
+    assert scan.deviation is not None
+    np.testing.assert_allclose(loaded.deviation, scan.deviation, atol=1e-6)
+    assert np.abs(loaded.deviation - loaded.deviation.swapaxes(-1, -2)).max() > 0.005  # rows and columns differ
+
+
 def test_noise_free_sample_says_so(tmp_path: Path) -> None:
     paths = write_sample(tmp_path, **GRID, snr=float("inf"))  # type: ignore[arg-type]
     assert not (tmp_path / "noise.nii.gz").exists()

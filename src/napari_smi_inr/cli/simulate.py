@@ -18,12 +18,16 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files, byte for byte.")] = 0,
     shape: Annotated[tuple[int, int, int], typer.Option(metavar="X Y Z", help="Voxels along each axis.")] = (28, 28, 8),
     voxel_size: Annotated[float, typer.Option(metavar="MM", help="Edge length of a voxel.")] = 3.0,
+    deviation: Annotated[
+        float, typer.Option(help="Largest relative deviation of the gradients; 0 for uniform ones.")
+    ] = 0.0,
 ) -> None:
     """Simulate a b-tensor scan of a brain-like phantom.
 
-    Writes dwi.nii.gz with its side-cars, mask.nii.gz, noise.nii.gz and, in
-    truth/, the maps and fibre orientations that a perfect fit would find.
+    Writes dwi.nii.gz with its side-cars, mask.nii.gz, noise.nii.gz, where
+    gradients deviate grad_dev.nii.gz and, in truth/, the maps and fibre
+    orientations that a perfect fit would find.
     """
     from ..simulation.sample import write_sample
 
-    typer.echo(written(write_sample(out, shape, voxel_size, snr, lmax, noise, seed)))
+    typer.echo(written(write_sample(out, shape, voxel_size, snr, lmax, noise, seed, deviation)))

@@ -32,6 +32,7 @@ def write_sample(
     lmax: int = SAMPLE_LMAX,
     noise: NoiseKind = "gaussian",
     seed: int = 0,
+    deviation: float = 0.0,
 ) -> list[Path]:
     """Simulate a scan of the phantom and write it with its truth; the same arguments give the same bytes.
 
@@ -39,8 +40,9 @@ def write_sample(
     ----------
     folder
         Made if missing. Gets the scan (``dwi.nii.gz`` with ``.bval``, ``.bvec``, ``.bdelta``), ``mask.nii.gz``,
-        ``noise.nii.gz`` and, in ``truth/``, the noise-free maps and FOD at the voxel centres.
-    shape, voxel_size, snr, lmax, noise, seed
+        ``noise.nii.gz``, where gradients deviate ``grad_dev.nii.gz`` and, in ``truth/``, the noise-free maps and FOD
+        at the voxel centres.
+    shape, voxel_size, snr, lmax, noise, seed, deviation
         As in :func:`~.simulate.simulate`.
 
     Returns
@@ -52,8 +54,9 @@ def write_sample(
     InputError
         If an argument makes no scan, or the folder cannot be written to.
     """
-    scan = _as_stored(simulate(shape, voxel_size, snr, lmax, noise, seed))
+    scan = _as_stored(simulate(shape, voxel_size, snr, lmax, noise, seed, deviation=deviation))
     settings = {"shape": shape, "voxel_size": voxel_size, "lmax": lmax, "noise": noise, "seed": seed}
+    settings |= {"deviation": deviation} if deviation else {}
     settings["snr"] = snr if np.isfinite(snr) else "inf"  # JSON has no infinity
     record = {"Model": {"Description": "Standard Model of white matter: the phantom's truth"}, "Simulation": settings}
     truth = Path(folder) / TRUTH
