@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from ...estimation.settings import Settings
 
@@ -30,7 +31,7 @@ class NetworkConfig(Settings):
     )
     epochs: int = Field(40, ge=1, le=10_000, description="passes over the vectors, at most")
     patience: int = Field(5, ge=1, description="validation checks without a new best after which training ends")
-    batch_size: int = Field(1000, ge=1)
+    batch_size: int = Field(250, ge=1)
     learning_rate: float = Field(3e-3, gt=0)
     reuse: Literal["protocol", "scan"] = Field(
         "protocol", description="use a kept network trained for the same protocol, or only one trained on this scan"
@@ -41,5 +42,6 @@ class NetworkConfig(Settings):
     @classmethod
     def _only_order_two(cls, lmax: int) -> int:
         if lmax != 2:
-            raise ValueError("the network is made for the five FOD coefficients of order 2 and knows no other order")
+            reason = "the network is made for the five FOD coefficients of order 2 and knows no other order"
+            raise PydanticCustomError("order", reason)
         return lmax

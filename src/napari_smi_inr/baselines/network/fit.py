@@ -21,8 +21,9 @@ from ...estimation.device import resolve_device
 from ...estimation.step import Step
 from ...estimation.voxel_fit import VoxelFit
 from ...parameters import SCALARS
+from ...signal_model.spherical_harmonics import n_coefficients
 from ...signal_model.standard_model import predict_signal
-from ..voxel_run import Solution, VoxelRun
+from ..voxel_run import LARGEST_BATCH, Solution, VoxelRun
 from .cache import Cache, Kept, dependencies, scan_digest
 from .config import NetworkConfig
 from .course import Course
@@ -30,6 +31,7 @@ from .inputs import b0_level
 from .learning import learn
 from .model import CLIPPED, TrainedNetwork
 from .reading import VoxelReading, read_voxels
+from .tissue import ORDER
 
 _PHASES = {"training set": 0.15, "training": 0.82, "fit": 0.03}
 """Phases with their shares of the time, as measured with the default settings."""
@@ -117,8 +119,12 @@ class _Run:
         nothing = VoxelRun(self.dataset, self.config, self.device).result()
         if network is None:
             return nothing
-        found = read_voxels(network, self._signal, self.dataset.acquisition, self.device)
-        scalars, fod = found.scalars.astype(np.float32), found.fod.astype(np.float32)
+        n = len(self._signal)
+        scalars, fod = (np.empty((n, columns), dtype=np.float32) for columns in (len(SCALARS), n_coefficients(ORDER)))
+        for start in range(0, n, LARGEST_BATCH):
+            rows = slice(start, start + LARGEST_BATCH)
+            found = read_voxels(network, self._signal[rows], self.dataset.acquisition, self.device)
+            scalars[rows], fod[rows] = found.scalars, found.fod
         return replace(nothing, scalars=scalars, fod=fod, mask=self.dataset.mask)
 
     def read(self, kept: Kept, course: Course, story: str) -> Iterator[Step]:

@@ -40,8 +40,9 @@ def find_seeds(dataset: DiffusionDataset, config: NetworkConfig) -> Generator[fl
     -------
     (P, 9) tissues of at most :data:`MOST_SEEDS` voxels, finite, in or out of bounds.
     """
+    device = "cpu" if config.device.startswith("mps") else config.device  # which lacks double precision
     last = None
-    for last in nlls_steps(some_voxels(dataset, config.seed), NllsConfig.checked(lmax=ORDER, device=config.device)):
+    for last in nlls_steps(some_voxels(dataset, config.seed), NllsConfig.checked(lmax=ORDER, device=device)):
         yield last.fraction
     assert last is not None  # a fit has at least one step
     fit = last.field()
