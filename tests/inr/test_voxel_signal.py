@@ -78,6 +78,15 @@ def test_with_perfect_gradients_it_is_the_model_of_one_protocol(exact):
     np.testing.assert_allclose(own(torch_tissue, torch.arange(N)), own.measure(measured), atol=2e-6)
 
 
+def test_a_protocol_without_linear_encoding_is_no_exception():
+    protocol = paper_protocol()
+    protocol = protocol.select(protocol.b_delta != 1)
+    values, fod, torch_tissue = tissue(2)
+    model = VoxelSignalModel(protocol, matrices(), 2, exact=True)
+    expected = predict_signal(values, fod, protocol, matrices())
+    np.testing.assert_allclose(model(torch_tissue, torch.arange(N)), expected[:, model.volumes], atol=1e-4)
+
+
 def test_measurements_are_put_in_the_order_of_predictions():
     protocol = paper_protocol()
     model = VoxelSignalModel(protocol, matrices(), 2, exact=True)
