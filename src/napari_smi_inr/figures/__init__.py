@@ -8,12 +8,14 @@ from .densities import draw_densities
 from .fod_grid import FodGrid, sample_fods
 from .fods import draw_fods
 from .maps import draw_maps
+from .planes import VoxelBox
 from .zoom_panels import draw_comparison, draw_zoom_panels
 
 __all__ = [
     "Comparison",
     "FodGrid",
     "Panel",
+    "VoxelBox",
     "compare_interpolation",
     "compare_planes",
     "draw_bars",

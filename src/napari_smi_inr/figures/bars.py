@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .canvas import new_figure, place, tidy, write
+from .canvas import new_figure, place, text_width, tidy, write
 from .style import FAINT, INK, LABEL, NOTE, Look, method_title, series_looks
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_LEFT, _WIDTH, _RIGHT, _SLOT, _MARGIN, _FOOT = 0.95, 5.4, 0.9, 0.27, 0.1, 0.55  # inches
+_WIDTH, _RIGHT, _SLOT, _MARGIN, _FOOT = 5.4, 0.9, 0.27, 0.1, 0.55  # inches
 _STRETCH = 30  # ratio of values from which on a linear axis hides the small ones
 _DURATIONS = {
     0.001: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h",
@@ -65,13 +65,14 @@ def draw_bars(
     looks = series_looks(dict.fromkeys(name for bars in groups.values() for name in bars))
     headed = len(groups) > 1 or bool(next(iter(groups)))
     slots = sum(len(bars) + headed + 0.4 for bars in groups.values()) - 0.4
-    figure = new_figure(_LEFT + _WIDTH + _RIGHT, _MARGIN + slots * _SLOT + _FOOT)
-    axes = place(figure, _LEFT, _MARGIN, _WIDTH, slots * _SLOT)
+    left = 0.25 + max(text_width(method_title(name), NOTE) for name in looks)
+    figure = new_figure(left + _WIDTH + _RIGHT, _MARGIN + slots * _SLOT + _FOOT)
+    axes = place(figure, left, _MARGIN, _WIDTH, slots * _SLOT)
     _scale(axes, values, stretched, form)
     top = 0.0
     for group, bars in groups.items():
         if headed:
-            write(figure, _LEFT + 0.05, _MARGIN + (top + 0.55) * _SLOT, group, LABEL)
+            write(figure, left + 0.05, _MARGIN + (top + 0.55) * _SLOT, group, LABEL)
         for number, (name, value) in enumerate(bars.items()):
             _bar(axes, top + headed + number + 0.5, name, value, looks[name], form)
         top += len(bars) + headed + 0.4

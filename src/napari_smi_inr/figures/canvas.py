@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..io.files import output_folder, replacing
-from .style import DPI, FAINT, INK, LINE, PAPER, SMALL
+from .style import DPI, FAINT, INK, LINE, NOTE, PAPER, SMALL, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +59,30 @@ def write(
         left / across, 1 - top / down, words, fontsize=size, color=colour, fontweight="bold" if bold else "normal",
         ha=ha, va=va, rotation=rotation,
     )  # fmt: skip
+
+
+def text_width(words: str, size: float) -> float:
+    """About how wide words are [inches]; on the safe side."""
+    return 0.64 * size / 72 * max((len(line) for line in words.split("\n")), default=0)
+
+
+def name_row(figure: Figure, middle: float, room: float, words: str) -> None:
+    """Write the name of a row upwards along its left edge; smaller and in two lines where it is long.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    middle, room
+        Middle of the row from the top, and its height [inches].
+    words
+        The name.
+    """
+    size = TITLE
+    if text_width(words, size) > room:
+        size = NOTE
+        words = "\n".join(wrap(words, max(8, int(room / text_width("n", size))), max_lines=2, placeholder=" …"))
+    write(figure, 0.2, middle, words, size, bold=True, ha="center", rotation=90)
 
 
 def tidy(axes: Axes) -> None:

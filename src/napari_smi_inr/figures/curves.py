@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .canvas import new_figure, place, tidy
+from .canvas import new_figure, place, text_width, tidy
 from .style import FAINT, INK, LABEL, LINE, PAPER, Look, method_title, series_looks, symbol_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT, _LEFT, _ACROSS, _HEAD, _BELOW, _MARGIN = 1.85, 1.6, 0.75, 0.5, 0.66, 0.48, 0.1  # inches
 _TITLED = 0.38  # inches above each further row
+_LINE, _NARROWEST = 0.2, 5.0  # inches: of each further line of the key; width of a figure of one panel
 _MOST_TICKS = 8  # on x, each at a value
 
 
@@ -69,12 +70,15 @@ def draw_curves(
     _check(x, curves, x_log, y_log)
     across = min(columns or 5, len(curves))
     rows = -(-len(curves) // across)
-    down = _HEIGHT + _BELOW + _TITLED
-    figure = new_figure(_LEFT + across * (_WIDTH + _ACROSS) - _ACROSS + _MARGIN, _HEAD + rows * down - _TITLED)
+    width = max(_LEFT + across * (_WIDTH + _ACROSS) - _ACROSS + _MARGIN, _NARROWEST)
     looks = series_looks(dict.fromkeys(name for panel in curves.values() for name in panel))
+    named = {method_title(name): look for name, look in looks.items()}
+    key = _key_columns([*named, reference_label] if reference else list(named), width)
+    down, head = _HEIGHT + _BELOW + _TITLED, _HEAD + _LINE * (-(-(len(named) + bool(reference)) // key) - 1)
+    figure = new_figure(width, head + rows * down - _TITLED)
     for number, (panel, series) in enumerate(curves.items()):
         row, column = divmod(number, across)
-        axes = place(figure, _LEFT + column * (_WIDTH + _ACROSS), _HEAD + row * down, _WIDTH, _HEIGHT)
+        axes = place(figure, _LEFT + column * (_WIDTH + _ACROSS), head + row * down, _WIDTH, _HEIGHT)
         for name, values in series.items():
             band = (spread or {}).get(panel, {}).get(name)
             _line(axes, x, values, looks[name], band)
@@ -85,7 +89,7 @@ def draw_curves(
         axes.set_xlabel(x_label, fontsize=LABEL, color=INK)
         if column == 0:
             axes.set_ylabel(y_label, fontsize=LABEL, color=INK)
-    _key(figure, looks, reference_label if reference else None)
+    _key(figure, named, reference_label if reference else None, key)
     return figure
 
 
@@ -124,19 +128,25 @@ def _scales(axes: Axes, x: Sequence[float], x_log: bool, y_log: bool, from_zero:
     axes.set_axisbelow(True)
 
 
-def _key(figure: Figure, looks: Mapping[str, Look], reference: str | None) -> None:
+def _key_columns(names: Sequence[str], width: float) -> int:
+    """How many series fit beside each other above the panels."""
+    each = max(text_width(name, LABEL) for name in names) + 0.65
+    return max(1, min(len(names), int((width - _LEFT) / each)))
+
+
+def _key(figure: Figure, looks: Mapping[str, Look], reference: str | None, columns: int) -> None:
     """Name every series once, above all panels."""
     from matplotlib.lines import Line2D
 
     lines = {
-        method_title(name): Line2D([], [], color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.5)
+        name: Line2D([], [], color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.5)
         for name, look in looks.items()
     }
     if reference:
         lines[reference] = Line2D([], [], color=FAINT, linestyle=(0, (4, 3)), linewidth=1)
     across, down = figure.get_size_inches()
     figure.legend(
-        lines.values(), lines, loc="upper left", bbox_to_anchor=(_LEFT / across, 1 - 0.1 / down), ncols=len(lines),
+        lines.values(), lines, loc="upper left", bbox_to_anchor=(_LEFT / across, 1 - 0.1 / down), ncols=columns,
         frameon=False, fontsize=LABEL, labelcolor=INK, borderaxespad=0, borderpad=0, handlelength=1.8,
         columnspacing=1.8,
     )  # fmt: skip

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..metrics import METRICS, rmse
 from ..parameters import PARAMETERS
-from .canvas import new_figure, place, tidy, write
+from .canvas import name_row, new_figure, place, tidy, write
+from .selection import shown_symbols
 from .style import DENSITY, FAINT, INK, LABEL, LINE, NOTE, PAPER, SMALL, TITLE, method_title, symbol_text
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def draw_densities(
         If there is nothing to draw, shapes differ, a truth is constant, or matplotlib is not installed.
     """
     found = _points(pairs)
-    shown = [s for s in (symbols or PARAMETERS) if any(s in row for row in found.values())]
+    shown = shown_symbols("pairs", found.values(), symbols)
     width = _LEFT + len(shown) * _SIDE + (len(shown) - 1) * _ACROSS + _BAR
     figure = new_figure(width, _HEAD + len(found) * _SIDE + (len(found) - 1) * _DOWN + _FOOT)
     meshes = []
@@ -81,7 +82,7 @@ def draw_densities(
         axes.set_xlabel("truth", fontsize=LABEL, color=INK, labelpad=3)
     for row, name in enumerate(found):
         middle = _top(row) + _SIDE / 2
-        write(figure, 0.2, middle, method_title(name), TITLE, bold=True, ha="center", rotation=90)
+        name_row(figure, middle, _SIDE + _DOWN, method_title(name))
         write(figure, 0.42, middle, "estimate", LABEL, ha="center", rotation=90)
     _one_scale(figure, meshes, _LEFT + len(shown) * (_SIDE + _ACROSS) - _ACROSS + 0.15, len(found))
     return figure
@@ -154,8 +155,6 @@ def _points(pairs: Mapping[str, Mapping[str, Pair]]) -> dict[str, dict[str, tupl
     found: dict[str, dict[str, tuple[Values, Values]]] = {}
     for name, row in pairs.items():
         found[name] = {symbol: _finite(f"{name} {symbol}", *pair) for symbol, pair in row.items()}
-    if not any(found.values()):
-        raise InputError("pairs", "is empty.", "Give estimates and truth of at least one parameter.")
     return found
 
 

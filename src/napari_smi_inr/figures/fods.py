@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .canvas import new_figure, place, write
+from .canvas import new_figure, place, text_width, write
 from .fod_grid import FodGrid, cut_region, filled, fod_grids
 from .glyphs import REACH, direction_colours, mosaic, peaks
 from .pictures import nice_length, note, show
@@ -97,7 +97,8 @@ def draw_fods(
         axes.imshow(np.swapaxes(picture, 0, 1), origin="lower", extent=extent, interpolation="antialiased", zorder=2)
         axes.set(xlim=region[:2], ylim=region[2:])
         words = (subtitles or {}).get(title)
-        axes.set_title(method_title(title), fontsize=TITLE, fontweight="bold", color=INK, pad=17 if words else 5)
+        size = TITLE if text_width(method_title(title), TITLE) < width else NOTE
+        axes.set_title(method_title(title), fontsize=size, fontweight="bold", color=INK, pad=17 if words else 5)
         if words:
             note(axes, words)
     _legend(figure, view, width / (region[1] - region[0]))

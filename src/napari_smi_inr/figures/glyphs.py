@@ -19,7 +19,7 @@ REACH = 4 / 3
 _AMBIENT, _RIM = 0.5, 0.45  # light from everywhere; what is left of it where the surface turns away
 _STEP = 1.5  # degrees between the directions at which radii are known
 _OVERSAMPLING = 2  # rays an edge of a pixel
-_CHUNK = 24_000_000  # points of space at which radii are held at once
+_CHUNK = 8_000_000  # points of space at which radii are held at once
 _PEAK_DIRECTIONS = 1000
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..metrics import rmse
-from ..parameters import PARAMETERS
-from .canvas import new_figure, place, write
+from .canvas import name_row, new_figure, place, write
 from .pictures import Limits, colormap, colour_bar, contrast, name_sides, note, scale_bar, show, symmetric
 from .planes import Extent, View
+from .selection import shown_symbols
 from .style import BACKDROP, DIVERGING, PAPER, TITLE, method_title, symbol_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def draw_maps(
         is not in the volume, or matplotlib is not installed.
     """
     every = _rows(rows, truth, difference)
-    shown = [s for s in (symbols or PARAMETERS) if any(s in maps for maps in every.values())]
+    shown = shown_symbols("rows", _comparable(every, truth) if difference and truth else every.values(), symbols)
     shape = _shape(every, shown)
     view = View.of(axis, affine, shape, radiological)
     mask = np.any([np.isfinite(maps[s]) for maps in every.values() for s in shown if s in maps], axis=0)
@@ -83,8 +83,7 @@ def draw_maps(
         write(figure, left + _SIDE / 2, _HEAD - 0.2, symbol_text(symbol), TITLE, ha="center")
         _column(figure, sheet, left, every, symbol, limits or {})
     for row, name in enumerate(every):
-        middle = sheet.top(row) + sheet.tall / 2
-        write(figure, 0.2, middle, method_title(name), TITLE, bold=True, ha="center", rotation=90)
+        name_row(figure, sheet.top(row) + sheet.tall / 2, sheet.tall + _GAP, method_title(name))
     name_sides(figure.axes[0], view.letters)
     scale_bar(figure.axes[0], sheet.box)
     return figure
@@ -125,6 +124,11 @@ def _rows(rows: Mapping[str, Maps], truth: Maps | None, difference: bool) -> dic
     if difference and truth is None:
         raise InputError("truth", "is missing.", "Give the maps that the difference is taken to.")
     return {**({} if truth is None else {"truth": truth}), **rows}
+
+
+def _comparable(rows: Mapping[str, Maps], truth: Maps) -> list[Maps]:
+    """What of each method there is a truth of."""
+    return [{s: maps[s] for s in maps if s in truth} for name, maps in rows.items() if name != "truth"]
 
 
 def _shape(rows: Mapping[str, Maps], symbols: Sequence[str]) -> tuple[int, ...]:
