@@ -23,10 +23,10 @@ from ...estimation.voxel_fit import VoxelFit
 from ...parameters import SCALARS
 from ...signal_model.spherical_harmonics import n_coefficients
 from ...signal_model.standard_model import predict_signal
+from ..course import Course
 from ..voxel_run import LARGEST_BATCH, Solution, VoxelRun
 from .cache import Cache, Kept, dependencies, scan_digest
 from .config import NetworkConfig
-from .course import Course
 from .inputs import b0_level
 from .learning import learn
 from .model import CLIPPED, TrainedNetwork

@@ -13,9 +13,9 @@ from ...dataset import DiffusionDataset
 from ...estimation.estimate import Estimate
 from ...estimation.record import provenance
 from ...estimation.step import STEP_SECONDS, Losses, Step
+from ..course import Course
 from .cache import Kept, digest, scan_digest
 from .config import NetworkConfig
-from .course import Course
 from .model import TrainedNetwork
 from .seeds import find_seeds
 from .tissue import TARGETS, in_bounds, mixed_tissue

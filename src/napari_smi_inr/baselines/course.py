@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from ...estimation.estimate import Estimate
-from ...estimation.step import Losses, Step
+from ..estimation.estimate import Estimate
+from ..estimation.step import Losses, Step
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,6 +46,6 @@ class Course:
         """A step with this share of a phase done."""
         names = list(self._phases)
         before = sum(self._phases[name] for name in names[: names.index(phase)])
-        done = min(PIECES, round(PIECES * (before + share * self._phases[phase])))
-        left = self.worked * (PIECES - done) / done if done else float("nan")
+        done = min(PIECES, max(1, round(PIECES * (before + share * self._phases[phase]))))
+        left = self.worked * (PIECES - done) / done
         return Step(phase, done, PIECES, losses, self.worked, left, field)
