@@ -74,6 +74,11 @@ def noise_note(
     return f"Noise estimated {_HOW[how]}: {median:.4g} (median), an SNR of {b0 / median:.3g} at b = 0."
 
 
+def comparable_b0(acquisition: Acquisition) -> NDArray[np.bool_]:
+    """(V,) b = 0 volumes of the lowest b-value, which differ by noise alone."""
+    return acquisition.is_b0 & (acquisition.b <= acquisition.b.min() + _SAME_B)
+
+
 def noise_from_b0(
     signal: NDArray[np.floating], acquisition: Acquisition, mask: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
@@ -97,7 +102,7 @@ def noise_from_b0(
     InputError
         If there is one only.
     """
-    alike = acquisition.is_b0 & (acquisition.b <= acquisition.b.min() + _SAME_B)
+    alike = comparable_b0(acquisition)
     n = int(np.count_nonzero(alike))
     if n < 2:
         fault = "cannot be estimated from b = 0 volumes: there is one only, and none to compare it with."

@@ -1,0 +1,147 @@
+"""Polynomial regression from noisy invariants to parameters, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .polynomials import Polynomials
+
+_TILE = 256
+"""Columns of the normal equations worked on between pauses."""
+
+_RIDGE = 1e-10
+"""Added to the normal equations of unit columns, so that rounding cannot make them indefinite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """A polynomial from features to parameters, for one noise level.
+
+    Attributes
+    ----------
+    polynomials
+        Its monomials.
+    mean, whitening
+        (d,) and (d, d): what brings the features to mean 0 and unit covariance, before monomials are made of them.
+    coefficients
+        (columns, T) of the monomials.
+    """
+
+    polynomials: Polynomials
+    mean: torch.Tensor
+    whitening: torch.Tensor
+    coefficients: torch.Tensor
+
+    def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, T) parameters of (N, d) features, neither clipped nor bounded."""
+        rows = self.polynomials.rows
+        parts = [self._predict(features[start : start + rows]) for start in range(0, len(features), rows)]
+        return np.concatenate(parts)
+
+    def _predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        white = (torch.as_tensor(features, device=self.mean.device) - self.mean) @ self.whitening
+        found: NDArray[np.float64] = (self.polynomials.columns(white) @ self.coefficients).cpu().numpy()
+        return found
+
+
+def n_pauses(n_rows: int, polynomials: Polynomials) -> int:
+    """How often :func:`regress` pauses."""
+    n_tiles = len(range(0, polynomials.n_columns, _TILE))
+    return len(range(0, n_rows, polynomials.rows)) * n_tiles + n_tiles
+
+
+def noisy(features: NDArray[np.float64], std: NDArray[np.float64], seed: tuple[int, ...]) -> NDArray[np.float64]:
+    """(n, d) features with independent Gaussian noise of (d,) standard deviations."""
+    return np.asarray(features + std * np.random.default_rng(seed).standard_normal(features.shape))
+
+
+def regress(
+    features: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    std: NDArray[np.float64],
+    polynomials: Polynomials,
+    seed: tuple[int, ...],
+    device: torch.device,
+) -> Generator[None, None, Regression]:
+    """Fit by least squares, pausing every fraction of a second.
+
+    The design matrix is never held: its normal equations are summed block by block, in double precision, and solved
+    by Cholesky. Squaring the design is safe here, for the features are first brought to unit covariance, which keeps
+    monomials of them nearly uncorrelated. That is a linear map, which leaves the set of polynomials up to a degree,
+    and hence their best fit, as it is. For c columns, memory is 8 c² bytes and 200 MB: 0.6 GB for 8436 columns.
+
+    Parameters
+    ----------
+    features
+        (n, d) noise-free.
+    targets
+        (n, T).
+    std
+        (d,) noise to add to the features.
+    polynomials
+        Monomials to fit with.
+    seed
+        Of the noise.
+    device
+        Where to work, in double precision.
+
+    Returns
+    -------
+    The regression, at the generator's end.
+    """
+    scale = _Whitening(features, std, device)
+    gram = torch.zeros((polynomials.n_columns,) * 2, dtype=torch.float64, device=device)
+    moments = torch.zeros((polynomials.n_columns, targets.shape[1]), dtype=torch.float64, device=device)
+    for block, start in enumerate(range(0, len(features), polynomials.rows)):
+        part = slice(start, start + polynomials.rows)
+        columns = polynomials.columns(scale(noisy(features[part], std, (*seed, block))))
+        moments.addmm_(columns.T, torch.as_tensor(targets[part], device=device))
+        for tile, left in _tiles(polynomials.n_columns):
+            gram[tile, left].addmm_(columns[:, tile].T, columns[:, left])
+            yield
+    coefficients = yield from _solve(gram, moments)
+    return Regression(polynomials, scale.mean, scale.matrix, coefficients)
+
+
+class _Whitening:
+    """Brings noisy features to mean 0 and unit covariance, as known before the noise is drawn."""
+
+    def __init__(self, features: NDArray[np.float64], std: NDArray[np.float64], device: torch.device) -> None:
+        covariance = np.cov(features, rowvar=False) + np.diag(std**2)
+        variances, axes = np.linalg.eigh(covariance)
+        self.mean = torch.as_tensor(features.mean(axis=0), device=device)
+        self.matrix = torch.as_tensor(axes / np.sqrt(np.maximum(variances, 1e-14 * variances[-1])), device=device)
+
+    def __call__(self, features: NDArray[np.float64]) -> torch.Tensor:
+        return (torch.as_tensor(features, device=self.mean.device) - self.mean) @ self.matrix
+
+
+def _tiles(n: int) -> list[tuple[slice, slice]]:
+    """Rows of a symmetric matrix, and the columns that hold its lower triangle there."""
+    return [(slice(start, min(start + _TILE, n)), slice(0, min(start + _TILE, n))) for start in range(0, n, _TILE)]
+
+
+def _solve(gram: torch.Tensor, moments: torch.Tensor) -> Generator[None, None, torch.Tensor]:
+    """Solve normal equations, given by their lower triangle, brought to unit columns; they are overwritten."""
+    norm = gram.diagonal().sqrt()
+    gram /= norm[:, None]
+    gram /= norm
+    gram.diagonal().add_(_RIDGE)
+    yield from _cholesky(gram)
+    return torch.cholesky_solve(moments / norm[:, None], gram) / norm[:, None]
+
+
+def _cholesky(matrix: torch.Tensor) -> Generator[None, None, None]:
+    """Replace the lower triangle of a matrix by its Cholesky factor, pausing after each tile of columns."""
+    for tile, _ in _tiles(len(matrix)):
+        known, rest = slice(0, tile.start), slice(tile.stop, None)
+        matrix[tile.start :, tile] -= matrix[tile.start :, known] @ matrix[tile, known].T
+        factor = torch.linalg.cholesky(matrix[tile, tile])
+        matrix[tile, tile] = factor
+        matrix[rest, tile] = torch.linalg.solve_triangular(factor.T, matrix[rest, tile], upper=True, left=False)
+        yield
