@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,11 +40,13 @@ def smi_steps(dataset: DiffusionDataset, config: SmiConfig) -> Iterator[Step]:
     InputError
         If the protocol has too few shells or directions, or the noise level cannot be found.
     """
+    began = time.perf_counter()
     device = double_precision_device(config.device)
     course = Course(_PHASES)
     run = VoxelRun(dataset, config, device)
     solver = Solver(dataset, config, run.training)
     learning = Learning(solver.invariants, np.unique(solver.levels).tolist(), config, device)
+    course.worked = time.perf_counter() - began  # finding the noise level can take long
     for share in course.working(share for share in learning.steps()):
         yield course.step("training", share, Losses(), run.result)
     solver.take(learning)
