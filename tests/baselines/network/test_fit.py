@@ -7,6 +7,7 @@ import pytest
 
 import napari_smi_inr as smi
 from napari_smi_inr.baselines.network import fit as fit_module
+from napari_smi_inr.baselines.network import learning as learning_module
 from napari_smi_inr.baselines.network.seeds import MOST_SEEDS, some_voxels
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.methods import fit_steps, make_settings
@@ -122,6 +123,17 @@ def test_seeds_decide_everything(clean_dataset, small):
     seeds = one.training["network"]["seeds"]
     assert seeds["nlls_fits"] == few.sum()
     assert one.training["network"]["seeded_by_this_scan"]
+
+
+def test_without_a_usable_seed_all_is_drawn_uniformly_and_told(clean_dataset, small, monkeypatch):
+    def outside(dataset, config):
+        yield 1.0
+        return np.full((5, 9), 10.0)
+
+    monkeypatch.setattr(learning_module, "find_seeds", outside)
+    result = smi.fit(clean_dataset, "nn", **{**small, "vectors": 300, "epochs": 1, "brain": 0.5})
+    assert "uniformly" in result.training["notes"][0]
+    assert result.training["network"]["vectors"] == {"training": 225, "validation": 75}
 
 
 def test_seeds_come_from_at_most_so_many_voxels(clean_dataset, monkeypatch):
