@@ -16,7 +16,7 @@ from .settings import ExperimentSettings
 
 FILE = "config.json"
 _IDENTITY = ("settings", "inputs", "versions")
-_FOLDERS = ("fits", "truth", "figures")
+_FOLDERS = ("fits", "networks", "truth", "figures")
 _FILES = ("report.html", "metrics.csv", "times.csv", "bias.csv", "heldout.csv", "medians.csv", "superresolution.csv")
 
 

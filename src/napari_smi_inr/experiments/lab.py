@@ -87,6 +87,18 @@ class Lab:
         told = list(self.source.notes) if not find_experiment(self.settings.experiment).needs_scan else []
         return told + (list(self.brain.notes) if self.settings.scan else [])
 
+    @cached_property
+    def voxel_edge(self) -> float:
+        """Edge of a voxel of the truth [mm], the cube root of its volume."""
+        dataset = self.dataset(SimulatedScan(lmax=self.settings.lmax))
+        return float(np.cbrt(np.prod(dataset.voxel_size)))
+
+    @cached_property
+    def half_width(self) -> float:
+        """Half of the longest side of the truth's grid [mm]."""
+        dataset = self.dataset(SimulatedScan(lmax=self.settings.lmax))
+        return float(np.max(dataset.voxel_size * dataset.shape) / 2)
+
     def inputs(self) -> dict[str, str]:
         """SHA-256 of every file that is read, by name."""
         sums: dict[str, str] = {}

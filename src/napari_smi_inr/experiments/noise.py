@@ -9,20 +9,21 @@ import numpy as np
 
 from ..figures import draw_curves
 from . import pictures
+from .lab import Lab
 from .outcome import Outcome
 from .plan import METHOD_TITLES, Plan, Run, SimulatedScan, snr_label, snr_text
 from .published import MEDIAN_ERRORS
 from .report import Picture, Presentation, Section, picture
 from .scores import SCORED, find, select
-from .settings import ExperimentSettings
 from .tables import Table, comparison
 
 _NO_NOISE = 500.0
 """Where a logarithmic axis of SNR shows the fit without noise."""
 
 
-def runs(settings: ExperimentSettings) -> list[Run]:
+def runs(lab: Lab) -> list[Run]:
     """Every estimator at every noise level."""
+    settings = lab.settings
     return [
         Run(
             f"{snr_label(snr)}_{method}",

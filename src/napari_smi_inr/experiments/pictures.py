@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimation.estimate import Estimate
 from ..figures import draw_densities, draw_fods, draw_maps
 from ..figures.planes import VoxelBox
 from ..sampling.coordinates import nearest_voxel_axes
@@ -79,11 +81,13 @@ def fods(results: Sequence[Result], name: str, caption: str, truth: NDArray[np.f
     panels: dict[str, NDArray[np.floating]] = {} if truth is None else {"truth": truth}
     panels |= {result.run.title: result.estimate.fod_map() for result in results}
     first = results[0].estimate
-    background = first.maps()["f"]
-    box = detail_box(first.mask, _GLYPHS)
-    slices = first.mask.shape[nearest_voxel_axes(first.affine)[2]]
-    axis = "coronal" if slices >= _THICK else "axial"
-    return picture(name, caption, lambda: draw_fods(panels, first.affine, background, axis=axis, box=box))
+    return picture(name, caption, lambda: draw_fods(panels, first.affine, first.maps()["f"], **glyph_view(first)))
+
+
+def glyph_view(estimate: Estimate) -> dict[str, Any]:
+    """Which plane and region panels of FODs show: coronal, where the scan is thick enough."""
+    slices = estimate.mask.shape[nearest_voxel_axes(estimate.affine)[2]]
+    return {"axis": "coronal" if slices >= _THICK else "axial", "box": detail_box(estimate.mask, _GLYPHS)}
 
 
 def detail_box(mask: NDArray[np.bool_], largest: int) -> VoxelBox:

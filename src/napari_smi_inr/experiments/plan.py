@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from ..signal_model.noise import NoiseKind
+    from .lab import Lab
     from .outcome import Outcome
     from .report import Presentation
-    from .settings import ExperimentSettings
 
 METHOD_TITLES = {"inr": "INR", "nlls": "NLLS", "smi": "SMI", "nn": "NN"}
 """Estimators as figures and tables call them."""
@@ -104,9 +104,17 @@ class Run:
 
 
 class Plan(NamedTuple):
-    """How an experiment is done and shown."""
+    """How an experiment is done and shown.
 
-    runs: Callable[[ExperimentSettings], list[Run]]
+    Attributes
+    ----------
+    runs
+        The fits, from the scans at hand and the settings they came with.
+    present
+        What the report says of them.
+    """
+
+    runs: Callable[[Lab], list[Run]]
     present: Callable[[Outcome], Presentation]
 
 

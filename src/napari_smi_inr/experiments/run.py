@@ -105,6 +105,7 @@ def experiment(
     """
     which = find_experiment(key)
     settings["snr"] = settings.get("snr") or which.snr
+    settings["methods"] = settings.get("methods") or which.methods
     asked = ExperimentSettings.checked(experiment=which.key, **settings)
     _check(which, asked)
     folder = output_folder(out)
@@ -112,7 +113,7 @@ def experiment(
     configuration = claim(folder, asked, lab.inputs(), shlex.join(sys.argv), overwrite)
     plan = which.plan()
     outcome = Outcome(asked, lab, folder)
-    _fit_all(outcome, plan.runs(asked), fit or fit_to_the_end, announce)
+    _fit_all(outcome, plan.runs(lab), fit or fit_to_the_end, announce)
     announce("Writing the report ...")
     write_truth(outcome)
     presentation = plan.present(outcome)
@@ -159,23 +160,32 @@ def _fit_all(outcome: Outcome, runs: list[Run], fit: Fitter, announce: Announce)
     store = FitStore(outcome.folder / "fits")
     for number, run in enumerate(runs, start=1):
         place = f"[{number}/{len(runs)}] {run.title}: {run.scan.title}"
-        dataset = outcome.lab.dataset(run.scan)
-        config = make_settings(run.method, **run.settings)
-        stored = store.recall(run.label, dataset, config)
-        announce(place if stored is None else f"{place} (done before)")
+        try:
+            dataset = outcome.lab.dataset(run.scan)
+            config = make_settings(run.method, **run.settings)
+            stored = store.recall(run.label, dataset, config)
+            announce(place if stored is None else f"{place} (done before)")
+            if stored is None:
+                started = time.perf_counter()
+                estimate = fit(dataset, _with_cache(config, outcome.folder))
+                seconds = time.perf_counter() - started
+        except InputError as error:  # one estimator that cannot cope must not keep the others from trying
+            outcome.refused[f"{run.title}, {run.scan.title}"] = str(error)
+            announce(f"{place}: left out. {error}")
+            continue
         if stored is None:
-            started = time.perf_counter()
-            try:
-                estimate = fit(dataset, config)
-            except InputError as error:  # one estimator that cannot cope must not keep the others from trying
-                outcome.refused[f"{run.title}, {run.scan.title}"] = str(error)
-                announce(f"    left out: {error}")
-                continue
-            stored = store.keep(run.label, dataset, config, estimate, time.perf_counter() - started)
+            stored = store.keep(run.label, dataset, config, estimate, seconds)
         outcome.add(Result(run, stored.estimate, stored.seconds, dataset.n_voxels))
     if not outcome.results:
         first = next(iter(outcome.refused.values()), "no method was asked for.")
         raise InputError("methods", f"none could be fitted: {first}", "Choose others, or mend the data.")
+
+
+def _with_cache(config: Settings, folder: Path) -> Settings:
+    """Keep what a method learns within the experiment: what the user's other work has left must not count."""
+    if getattr(config, "cache", None) != "auto":
+        return config
+    return config.model_copy(update={"cache": str(folder / "networks")})
 
 
 def _save_pictures(folder: Path, sections: Iterable[Section]) -> None:
