@@ -34,11 +34,12 @@ class Design(Protocol):
     ----------
     basis
         By order l/2: (R, 2l + 1) or (N, R, 2l + 1) values 4π Y_lm.
-    n_rows
-        R.
+    n_volumes, n_rows
+        V and R.
     """
 
     basis: tuple[torch.Tensor, ...]
+    n_volumes: int
     n_rows: int
 
     def measure(self, signal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,7 +93,7 @@ class SharedDesign:
             _factors(acquisition.directions[group == g], lmax, isotropic=b[g] * b_delta[g] == 0) for g in range(len(b))
         ]
         sizes = [len(r) for _, r in factors]
-        self.lmax, self.n_rows = lmax, sum(sizes)
+        self.lmax, self.n_volumes, self.n_rows = lmax, acquisition.n_volumes, sum(sizes)
         project = np.zeros((acquisition.n_volumes, self.n_rows))
         ends = np.cumsum(sizes)
         for g, (q, _) in enumerate(factors):
@@ -147,7 +148,8 @@ class VoxelDesign:
     """
 
     def __init__(self, gradients: VoxelGradients, lmax: int, device: torch.device | None = None) -> None:
-        self.lmax, self.n_rows = lmax, gradients.b.shape[1]
+        self.lmax = lmax
+        self.n_volumes = self.n_rows = gradients.b.shape[1]
         self._b, self._b_delta = _tensor(gradients.b, device), _tensor(gradients.b_delta, device)
         self._nodes = _nodes(float(np.abs(gradients.b * gradients.b_delta).max(initial=0.0)))
         values = 4.0 * np.pi * real_sh_torch(_tensor(gradients.directions, device), lmax)  # (N, V, C)

@@ -101,7 +101,7 @@ def minimise(arrivals: Arrivals, bounds: torch.Tensor, max_iterations: int, tole
         aboard, converged = _iterate(aboard, bounds, tolerance)
         possible = aboard.at.cost.isfinite()
         leaving = ~aboard.finished & (converged | (aboard.age >= max_iterations) | ~possible)
-        yield _minima(aboard.take(torch.nonzero(leaving)[:, 0]), (converged & possible)[leaving])
+        yield _minima(aboard, torch.nonzero(leaving)[:, 0], converged & possible)
         aboard = aboard._replace(finished=aboard.finished | leaving)
 
 
@@ -128,8 +128,9 @@ def _begin(batch: Batch) -> _Aboard:
     return _Aboard(number, problem, at, start, _FIRST_DAMPING * ones, 2.0 * ones, size, age, age > 0)
 
 
-def _minima(left: _Aboard, converged: torch.Tensor) -> Minima:
-    return Minima(left.number, left.parameters, left.at.cost, left.at.coefficients, left.age, converged)
+def _minima(aboard: _Aboard, which: torch.Tensor, converged: torch.Tensor) -> Minima:
+    parts = (aboard.number, aboard.parameters, aboard.at.cost, aboard.at.coefficients, aboard.age, converged)
+    return Minima(*(part[which] for part in parts))
 
 
 def _iterate(aboard: _Aboard, bounds: torch.Tensor, tolerance: float) -> tuple[_Aboard, torch.Tensor]:

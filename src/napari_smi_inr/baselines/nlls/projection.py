@@ -47,7 +47,7 @@ class Problem(NamedTuple):
     rows
         (N, R) what was measured.
     ridge
-        λ, relative to the rows' sum of squares for an FOD coefficient seen with a kernel of 1.
+        λ, relative to what the V volumes tell of a coefficient where the kernel is 1 (4π V).
     """
 
     design: Design
@@ -65,7 +65,7 @@ class Problem(NamedTuple):
     @property
     def weight(self) -> float:
         """λ in the rows' units."""
-        return self.ridge * 4.0 * torch.pi * self.design.n_rows
+        return self.ridge * 4.0 * torch.pi * self.design.n_volumes
 
     def project(self, parameters: torch.Tensor) -> Projection:
         """Solve for x at (N, 4) parameters Di, De, Dp, f."""
