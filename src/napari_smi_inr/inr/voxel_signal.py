@@ -39,8 +39,9 @@ class VoxelSignalModel(nn.Module):
     exact
         Take all b-tensors as they are. Otherwise those of planar and other shapes are replaced by the nearest
         axially symmetric ones (:func:`~napari_smi_inr.acquisition.voxel_gradients.voxel_gradients`). Measured where
-        the entries of L - I reach 0.1: that moves the signal by 0.1 % of S0 (root mean square; 0.3 % at most) for the
-        field of a coil on the phantom, and by 0.6 % (3 %) for L drawn at random. Linear encoding is exact either way.
+        the entries of L - I reach 0.1: that moves the signal by 0.15 % of S0 (root mean square; 0.5 % at most) for
+        the field of a coil on the phantom, and by 0.6 % (3 %) for L drawn at random. Linear encoding is exact either
+        way. A fit with all tensors exact takes about eight times as long.
 
     Attributes
     ----------
