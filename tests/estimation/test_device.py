@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.estimation.device import resolve_device
+from napari_smi_inr.estimation import device
+from napari_smi_inr.estimation.device import double_precision_device, resolve_device
 
 
 @pytest.fixture
@@ -41,3 +42,17 @@ def test_a_device_that_cannot_compute_here_is_refused(name):
     assert repr(name) in caught.value.fault
     assert "\n" not in str(caught.value)
     assert "'cpu'" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "cpu"), (False, False, "cpu")]
+)
+def test_auto_passes_over_what_lacks_double_precision(machine, cuda, mps, expected):
+    machine(cuda=cuda, mps=mps)
+    assert double_precision_device("auto").type == expected
+
+
+def test_a_device_without_double_precision_is_refused(monkeypatch):
+    monkeypatch.setattr(device, "resolve_device", torch.device)
+    with pytest.raises(InputError, match="double precision"):
+        double_precision_device("mps")

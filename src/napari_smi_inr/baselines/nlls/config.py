@@ -18,8 +18,9 @@ STARTS = (
 )
 """Di, De, Dp [µm²/ms] and f to start from, the first two on either branch (Di > De and Di < De).
 
-Chosen one after another from a grid of 144, each to leave the fewest simulated voxels short of the best minimum any
-of them reached.
+Chosen from a grid of 144, each to leave the fewest simulated voxels short of the best minimum that any of the grid
+reached. Of 3000 other voxels, with Di and De drawn from 0.3 to 3.5, Dp from 0.1 to 1.4 and f from 0.05 to 0.95, the
+first three missed the best known minimum in 0.3 % without noise and in 2.0 % at SNR 50.
 """
 
 
