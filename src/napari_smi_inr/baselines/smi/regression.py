@@ -73,7 +73,7 @@ def regress(
     The design matrix is never held: its normal equations are summed block by block, in double precision, and solved
     by Cholesky. Squaring the design is safe here, for the features are first brought to unit covariance, which keeps
     monomials of them nearly uncorrelated. That is a linear map, which leaves the set of polynomials up to a degree,
-    and hence their best fit, as it is. For c columns, memory is 8 c² bytes and 200 MB: 0.6 GB for 8436 columns.
+    and hence their best fit, as it is. For c columns, memory is 8 c² bytes and 0.3 GB: 0.85 GB for 8436.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _solve(gram: torch.Tensor, moments: torch.Tensor) -> Generator[None, None, t
     gram /= norm
     gram.diagonal().add_(_RIDGE)
     yield from _cholesky(gram)
-    return torch.cholesky_solve(moments / norm[:, None], gram) / norm[:, None]
+    return _substitute(gram, moments / norm[:, None]) / norm[:, None]
 
 
 def _cholesky(matrix: torch.Tensor) -> Generator[None, None, None]:
@@ -145,3 +145,15 @@ def _cholesky(matrix: torch.Tensor) -> Generator[None, None, None]:
         matrix[tile, tile] = factor
         matrix[rest, tile] = torch.linalg.solve_triangular(factor.T, matrix[rest, tile], upper=True, left=False)
         yield
+
+
+def _substitute(factor: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Solve L Lᵀ x = right, tile by tile, where the library's own solver would copy L."""
+    x, tiles = right.clone(), [tile for tile, _ in _tiles(len(factor))]
+    for tile in tiles:
+        x[tile] -= factor[tile, : tile.start] @ x[: tile.start]
+        x[tile] = torch.linalg.solve_triangular(factor[tile, tile], x[tile], upper=False)
+    for tile in reversed(tiles):
+        x[tile] -= factor[tile.stop :, tile].T @ x[tile.stop :]
+        x[tile] = torch.linalg.solve_triangular(factor[tile, tile].T, x[tile], upper=True)
+    return x
