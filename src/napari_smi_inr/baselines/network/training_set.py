@@ -20,6 +20,10 @@ VALIDATION = 0.25
 """Share of the vectors that validate."""
 
 _CHUNK = 4096
+_MAPPED = 2**15
+_SIMULATING = 0.9
+"""Share of the time that the signals take; the rest maps them to [-1, 1]."""
+
 _RESPONSES = 2**16
 """Fibre responses, voxels times distinct (b, b_delta), worked out at a time: keeps a step short for any protocol."""
 
@@ -70,7 +74,7 @@ def simulate_set(
 
     Yields
     ------
-    Share simulated so far.
+    Share done.
 
     Returns
     -------
@@ -83,11 +87,12 @@ def simulate_set(
         rows = slice(start, start + size)
         noisy = add_noise(signal_of(tissue[rows], acquisition), 1.0 / snr, "gaussian", rng)
         inputs[rows] = relative_signal(noisy, acquisition)
-        yield min(start + size, len(tissue)) / len(tissue)
+        yield _SIMULATING * min(start + size, len(tissue)) / len(tissue)
     targets = tissue.astype(np.float32)
     input_range, target_range = Range.of(inputs), Range.of(targets)
-    for start in range(0, len(tissue), _CHUNK):  # in place: the inputs are by far the largest thing in memory
-        rows = slice(start, start + _CHUNK)
+    for start in range(0, len(tissue), _MAPPED):  # in place: the inputs are by far the largest thing in memory
+        rows = slice(start, start + _MAPPED)
         inputs[rows] = input_range.to_unit(inputs[rows])
+        yield _SIMULATING + (1.0 - _SIMULATING) * min(start + _MAPPED, len(tissue)) / len(tissue)
     n_train = len(tissue) - round(VALIDATION * len(tissue))
     return TrainingSet(inputs, target_range.to_unit(targets), input_range, target_range, n_train)
