@@ -32,10 +32,12 @@ class Lab:
     ----------
     settings
         Which truth, which scan, which seed.
+    folder
+        Where a truth that takes long to make is kept.
     """
 
-    def __init__(self, settings: ExperimentSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: ExperimentSettings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
         self._made: dict[Scan, DiffusionDataset] = {}
 
     @cached_property
@@ -47,9 +49,9 @@ class Lab:
 
             return read_truth(settings.truth).cut_to(settings.truth_voxels)
         if settings.from_scan:
-            from .truth_scan import truth_from_scan
+            from .truth_scan import kept_truth
 
-            return truth_from_scan(self.original, settings).cut_to(settings.truth_voxels)
+            return kept_truth(self.original, settings, self.folder / "truth" / "from_scan")
         assert settings.truth_voxels is not None  # only maps have a size of their own
         return PhantomSource(settings.truth_voxels)
 

@@ -109,7 +109,7 @@ def experiment(
     asked = ExperimentSettings.checked(experiment=which.key, **settings)
     _check(which, asked)
     folder = output_folder(out)
-    lab = Lab(asked)
+    lab = Lab(asked, folder)
     configuration = claim(folder, asked, lab.inputs(), shlex.join(sys.argv), overwrite)
     plan = which.plan()
     outcome = Outcome(asked, lab, folder)

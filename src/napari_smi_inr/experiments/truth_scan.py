@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from ..inr.details import middle_of
+from ..io.files import replacing
+from ..io.maps import map_name, save_fod, save_maps
 from ..methods import fit_steps, make_settings
 from ..noise_level import estimate_noise
-from ..parameters import KERNEL_PARAMETERS
+from ..parameters import FOD, KERNEL_PARAMETERS
 from .anisotropic_filter import smooth_within_edges
 from .multi_tissue import multi_tissue_fods
 from .settings import ExperimentSettings
 from .source import MapsSource
-from .truth_folder import physical
+from .truth_folder import physical, read_truth
 
 LMAX = 8
 """Order of the FODs, as far as the scan supports it."""
 
+_RECORD = "made.json"
 _NOISE = "mppca"
 _SMI_LMAX = 4
+
+
+def kept_truth(original: DiffusionDataset, settings: ExperimentSettings, folder: Path) -> MapsSource:
+    """The truth made from a scan, read from a folder if it was made before.
+
+    Parameters
+    ----------
+    original, settings
+        As for :func:`truth_from_scan`.
+    folder
+        Belongs to these settings and this scan.
+    """
+    record = folder / _RECORD
+    if not record.is_file():
+        made = truth_from_scan(original, settings)
+        about = {"Model": {"Description": f"Standard Model of white matter: {made.description}"}}
+        save_maps(made.truth.maps(), made.truth.affine, folder, about)
+        save_fod(made.truth.fod_map(), made.truth.affine, folder / map_name(FOD), about)
+        with replacing(record) as stream:
+            stream.write(json.dumps({"description": made.description, "notes": made.notes}, indent=2).encode())
+    # always from the files: a run that goes on must meet the very same numbers
+    told = json.loads(record.read_text())
+    return MapsSource(read_truth(folder).truth, told["description"], tuple(told["notes"]), original.checksums)
 
 
 def truth_from_scan(original: DiffusionDataset, settings: ExperimentSettings) -> MapsSource:
