@@ -6,8 +6,9 @@ import torch
 from scipy.special import i0e, i1e
 
 from napari_smi_inr.acquisition import Acquisition
-from napari_smi_inr.inr.loss import Nonnegativity, SignalModel, rician_nll, squared_error
+from napari_smi_inr.inr.loss import Nonnegativity, SignalModel, rician_mean, rician_nll, squared_error
 from napari_smi_inr.inr.network import Tissue
+from napari_smi_inr.signal_model import noise
 from napari_smi_inr.signal_model.noise import add_noise
 from napari_smi_inr.signal_model.spherical_harmonics import P00, degrees, half_sphere, n_coefficients, real_sh
 from napari_smi_inr.signal_model.standard_model import predict_signal
@@ -214,3 +215,9 @@ class TestNonnegativity:
         before.backward()
         step = 0.5 * fod.grad * torch.tensor(degrees(4) > 0)
         assert term(fod - step) < before
+
+
+def test_the_expected_magnitude_is_that_of_the_closed_form():
+    nu = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 40)])[None]
+    found = rician_mean(torch.tensor(nu), torch.tensor([[2.0]], dtype=torch.float64))
+    np.testing.assert_allclose(found, noise.rician_mean(nu, 2.0), rtol=1e-12)

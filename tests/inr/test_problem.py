@@ -14,7 +14,9 @@ from napari_smi_inr.inr.loss import SignalModel
 from napari_smi_inr.inr.network import Tissue
 from napari_smi_inr.inr.problem import Problem, held_out_volumes
 from napari_smi_inr.parameters import KERNEL_PARAMETERS
+from napari_smi_inr.signal_model.noise import rician_mean, rician_mean_square
 from napari_smi_inr.signal_model.spherical_harmonics import P00, half_sphere
+from napari_smi_inr.signal_model.standard_model import predict_signal
 from napari_smi_inr.simulation.protocol import paper_protocol
 
 CPU = torch.device("cpu")
@@ -69,7 +71,7 @@ class TestHeldOutVolumes:
 
 
 def test_points_are_the_centres_of_the_masks_voxels(tiny_dataset):
-    points = problem(tiny_dataset).points.numpy()
+    points = problem(tiny_dataset).points().numpy()
     np.testing.assert_allclose(points, tiny_dataset.truth.centres[tiny_dataset.mask.ravel()], atol=1e-5)
 
 
@@ -119,6 +121,22 @@ def test_the_rician_loss_prefers_the_truth_to_the_noise_floor():
     truth = true_tissue(scan, p.scale)
     slower = truth._replace(kernel=truth.kernel * torch.tensor([0.7, 1.0, 1.0, 1.0]))  # explains a raised floor
     assert p.misfit(truth, everyone) < p.misfit(slower, everyone)
+
+
+def test_rician_data_are_judged_against_the_magnitude_to_be_expected():
+    """At SNR 5 and b = 8 the signal is below the noise, and so below every magnitude."""
+    scan = smi.simulate(shape=(10, 10, 3), voxel_size=3.0, snr=5, lmax=2, noise="rician")
+    rician, plain = (problem(scan, loss=loss, held_out=0.3) for loss in ("rician", "mse"))
+    truth = true_tissue(scan, rician.scale, rician.judged)
+    clean = predict_signal(
+        {s: m[scan.mask] for s, m in scan.truth_maps().items()},
+        scan.truth.fod_map()[scan.mask],
+        scan.acquisition.select(rician.held),
+    )
+    sigma = scan.noise[scan.mask][:, None]
+    spread = np.sqrt(np.mean(rician_mean_square(clean, sigma) - rician_mean(clean, sigma) ** 2)) / rician.scale
+    assert rician.held_out_error(truth) == pytest.approx(spread, rel=0.03)
+    assert plain.held_out_error(truth) > 1.1 * spread
 
 
 def test_the_rician_loss_takes_a_number_or_a_map(tiny_dataset):

@@ -74,7 +74,7 @@ def test_the_best_network_is_remembered(tiny_dataset):
     assert min(errors) < errors[-1]
     assert t.best_error == min(errors)
     with torch.no_grad():
-        again = t.problem.held_out_error(t.best_model()(t.problem.points[t.problem.judged]))
+        again = t.problem.held_out_error(t.best_model()(t.problem.points(t.problem.judged)))
     assert again == pytest.approx(min(errors), rel=1e-5)
 
 

@@ -52,6 +52,11 @@ class FitConfig(Settings):
     )
     epochs: int = Field(120, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")
+    voxel_average: bool = Field(
+        False,
+        description="predict what a scanner measures, the average over a voxel, rather than the signal at its centre; "
+        "finer structure for two to three times the work",
+    )
     correct_gradients: bool = Field(
         True, description="fit each voxel with the gradients it saw, where the scan comes with their deviation"
     )

@@ -19,6 +19,7 @@ from ..signal_model.spherical_harmonics import P2_SCALE
 from ..signal_model.standard_model import predict_signal
 from .config import FitConfig
 from .model import FieldModel
+from .voxel_points import voxel_offsets
 
 _CHUNK = 16_384
 """Points evaluated at a time; their activations stay within the cache and a few tens of MB."""
@@ -118,7 +119,12 @@ class FittedField:
     @cached_property
     def _voxels(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Scalars and FOD at the centres of the mask's voxels."""
-        return self._evaluate(np.argwhere(self.mask) @ self.affine[:3, :3].T + self.affine[:3, 3])
+        return self._evaluate(self._centres)
+
+    @property
+    def _centres(self) -> NDArray[np.float64]:
+        centres: NDArray[np.float64] = np.argwhere(self.mask) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return centres
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
         """Maps on the scan's grid.
@@ -152,14 +158,18 @@ class FittedField:
     def predict_voxels(
         self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
     ) -> NDArray[np.float64]:
-        """(N, V) noise-free signal at the centres of the mask's voxels, for the scan's own protocol or another.
+        """(N, V) noise-free signal of the mask's voxels, for the scan's own protocol or another.
 
-        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients.
+        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients. As the fit understood
+        it: at the centres of the voxels or, with the setting ``voxel_average``, their averages.
         """
-        scalars, fod = self._voxels
-        return predict_signal(
-            dict(zip(SCALARS, scalars.T, strict=True)), fod, acquisition or self.acquisition, deviation
-        )
+        offsets = voxel_offsets(self.affine, self.config.voxel_average)
+        signal = np.zeros((np.count_nonzero(self.mask), (acquisition or self.acquisition).n_volumes))
+        for offset in offsets:
+            scalars, fod = self._voxels if len(offsets) == 1 else self._evaluate(self._centres + offset)
+            values = dict(zip(SCALARS, scalars.T, strict=True))
+            signal += predict_signal(values, fod, acquisition or self.acquisition, deviation) / len(offsets)
+        return signal
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the field to one file (see :mod:`napari_smi_inr.inr.field_file`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -121,6 +122,21 @@ class Nonnegativity(nn.Module):
 def squared_error(predicted: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
     """Sum of squares over measurements, mean over voxels; both (N, R)."""
     return (predicted - measured).square().sum(1).mean()
+
+
+def rician_mean(predicted: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Expected magnitude of Rician data: :func:`~napari_smi_inr.signal_model.noise.rician_mean` in torch.
+
+    Parameters
+    ----------
+    predicted
+        (N, V) noise-free signal.
+    sigma
+        (N, 1) standard deviation of the noise in each channel, in the signal's units.
+    """
+    q = (predicted / sigma).square() / 4.0
+    laguerre = (1.0 + 2.0 * q) * torch.special.i0e(q) + 2.0 * q * torch.special.i1e(q)
+    return sigma * math.sqrt(math.pi / 2.0) * laguerre
 
 
 def rician_nll(predicted: torch.Tensor, measured: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

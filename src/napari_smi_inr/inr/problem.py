@@ -12,8 +12,9 @@ from ..acquisition import B0_THRESHOLD, Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from .config import FitConfig
-from .loss import Nonnegativity, SignalModel, rician_nll, squared_error
+from .loss import Nonnegativity, SignalModel, rician_mean, rician_nll, squared_error
 from .network import Tissue
+from .voxel_points import voxel_offsets
 from .voxel_signal import VoxelSignalModel
 
 _JUDGED = 4096
@@ -64,6 +65,8 @@ class Problem:
 
     Attributes
     ----------
+    centre
+        (3,) middle of the voxels [RAS mm].
     noise_variance
         Variance of the noise in units of the scale squared: as given, or from what no tissue could explain.
 
@@ -76,9 +79,11 @@ class Problem:
     def __init__(self, dataset: DiffusionDataset, config: FitConfig, device: torch.device) -> None:
         self.scale = dataset.scale
         voxels = np.argwhere(dataset.mask)
-        points = voxels @ dataset.affine[:3, :3].T + dataset.affine[:3, 3]
-        self.centre = torch.as_tensor((points.min(0) + points.max(0)) / 2.0, dtype=torch.float32)
-        self.points = torch.as_tensor(points, dtype=torch.float32).to(device)
+        centres = voxels @ dataset.affine[:3, :3].T + dataset.affine[:3, 3]
+        self.centre = torch.as_tensor((centres.min(0) + centres.max(0)) / 2.0, dtype=torch.float32)
+        self._centres = torch.as_tensor(centres, dtype=torch.float32).to(device)
+        offsets = voxel_offsets(dataset.affine, config.voxel_average)
+        self._offsets = torch.as_tensor(offsets, dtype=torch.float32).to(device)
         signal = torch.from_numpy(np.asarray(dataset.signal[dataset.mask], dtype=np.float32) / np.float32(self.scale))
         self._hold_out(signal, dataset, config, device)
         rician = config.loss == "rician"
@@ -111,11 +116,25 @@ class Problem:
     @property
     def n_voxels(self) -> int:
         """Voxels to explain."""
-        return len(self.points)
+        return len(self._centres)
+
+    @property
+    def points_per_voxel(self) -> int:
+        """Points of a voxel whose tissue makes its signal, K."""
+        return len(self._offsets)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors live."""
+        return self._centres.device
+
+    def points(self, voxels: torch.Tensor | slice = slice(None)) -> torch.Tensor:
+        """(n·K, 3) RAS positions [mm] whose tissue makes the signal of these n voxels."""
+        return (self._centres[voxels][:, None] + self._offsets).reshape(-1, 3)
 
     def misfit(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
-        """Data term of the loss for a batch."""
-        predicted, measured = self.signal_model(tissue, voxels), self.measured[voxels]
+        """Data term of the loss for a batch of n voxels, from the tissue at their n·K points."""
+        predicted, measured = self._predict(self.signal_model, tissue, voxels), self.measured[voxels]
         if self.sigma is None:
             return squared_error(predicted, measured)
         return rician_nll(predicted, measured, self.sigma[voxels])
@@ -126,11 +145,21 @@ class Problem:
         return share if self.sigma is not None else math.sqrt(max(share, 0.0))
 
     def held_out_error(self, tissue: Tissue) -> float:
-        """Root mean square error on the held-out volumes at the judged voxels, in units of the scale."""
+        """Root mean square error on the held-out volumes of the judged voxels, in units of the scale.
+
+        Where the noise is Rician, against the magnitude to be expected: at low SNR it is well above the signal.
+        """
         if self.held_model is None:
             return float("nan")
-        predicted = self.held_model(tissue, torch.arange(len(self.judged), device=self.judged.device))
-        return float((predicted - self.held_signal).square().mean().sqrt())
+        expected = self._predict(self.held_model, tissue, torch.arange(len(self.judged), device=self.device))
+        if self.sigma is not None:
+            expected = rician_mean(expected, self.sigma[self.judged])
+        return float((expected - self.held_signal).square().mean().sqrt())
+
+    def _predict(self, model: SignalModel | VoxelSignalModel, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
+        """(n, R) signal of n voxels, each the mean over its K points."""
+        predicted: torch.Tensor = model(tissue, voxels.repeat_interleave(self.points_per_voxel))
+        return predicted.unflatten(0, (len(voxels), -1)).mean(1)
 
 
 def _signal_model(

@@ -7,12 +7,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 
 from ..estimation.step import Losses
 from .config import FitConfig
 from .model import FieldModel
+from .network import Tissue
 from .problem import Problem
 from .schedule import Schedule, Watch
 
@@ -48,7 +50,7 @@ class Trainer:
     """
 
     def __init__(self, problem: Problem, config: FitConfig, detail: float) -> None:
-        device = problem.points.device
+        device = problem.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = FieldModel(config, detail, problem.centre).to(device)
@@ -116,7 +118,7 @@ class Trainer:
         """Indices of the next batch of voxels; a new order each epoch."""
         if self.done % self.batches == 0:
             order = torch.randperm(self.problem.n_voxels, generator=self._shuffle)
-            self._order = order.to(self.problem.points.device).tensor_split(self.batches)
+            self._order = order.to(self.problem.device).tensor_split(self.batches)
         return self._order[self.done % self.batches]
 
     @contextmanager
@@ -124,7 +126,8 @@ class Trainer:
         """One thread where a batch is too small to share: others would only wait, and spin while they do."""
         before = torch.get_num_threads()
         weights = sum(p.numel() for p in self.model.parameters())
-        if weights * self.problem.n_voxels / self.batches < _WORTH_SHARING:
+        points = self.problem.n_voxels * self.problem.points_per_voxel / self.batches
+        if weights * points < _WORTH_SHARING:
             torch.set_num_threads(1)
         try:
             yield
@@ -132,16 +135,21 @@ class Trainer:
             torch.set_num_threads(before)
 
     def _encode_once(self) -> torch.Tensor | None:
-        if self.problem.n_voxels * self.model.encoding.n_features > _CACHED_FEATURES:
+        """(voxels, K·features), if they are not too many."""
+        n_features = self.problem.points_per_voxel * self.model.encoding.n_features
+        if self.problem.n_voxels * n_features > _CACHED_FEATURES:
             return None
-        return self.model.encode(self.problem.points)
+        return self.model.encode(self.problem.points()).view(-1, n_features)
+
+    def _tissue(self, voxels: torch.Tensor) -> Tissue:
+        """The tissue at the points of some voxels."""
+        if self._features is None:
+            return cast(Tissue, self.model(self.problem.points(voxels)))
+        return self.model.decode(self._features[voxels].view(-1, self.model.encoding.n_features))
 
     def _descend(self, voxels: torch.Tensor) -> torch.Tensor:
         """One step down the gradient; returns the (2,) terms of the loss."""
-        if self._features is None:
-            tissue = self.model(self.problem.points[voxels])
-        else:
-            tissue = self.model.decode(self._features[voxels])
+        tissue = self._tissue(voxels)
         data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
         self._optimiser.zero_grad(set_to_none=True)
         (data + self.config.nonnegativity * negative).backward()
@@ -154,7 +162,7 @@ class Trainer:
         """Judge the network on the held-out volumes; remember it if it is the best, end soon if it memorises."""
         self._last_terms = (self._terms / self.batches).tolist()
         self._terms.zero_()
-        self._held_out = self.problem.held_out_error(self.model(self.problem.points[self.problem.judged]))
+        self._held_out = self.problem.held_out_error(self._tissue(self.problem.judged))
         if self.watch.is_best(self._held_out):
             self._best_state = copy.deepcopy(self.model.state_dict())
         if self.watch.memorising:

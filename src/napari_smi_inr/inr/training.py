@@ -162,7 +162,7 @@ class _Run:
             mask=dataset.mask,
             scale=trainer.problem.scale,
             acquisition=dataset.acquisition,
-            record=provenance(dataset, trainer.problem.points.device),
+            record=provenance(dataset, trainer.problem.device),
             training=self._report(trainer),
         )
 
