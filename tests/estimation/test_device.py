@@ -3,7 +3,7 @@ import torch
 
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.estimation import device
-from napari_smi_inr.estimation.device import double_precision_device, resolve_device
+from napari_smi_inr.estimation.device import double_precision_device, one_thread, resolve_device
 
 
 @pytest.fixture
@@ -56,3 +56,21 @@ def test_a_device_without_double_precision_is_refused(monkeypatch):
     monkeypatch.setattr(device, "resolve_device", torch.device)
     with pytest.raises(InputError, match="double precision"):
         double_precision_device("mps")
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_are_as_before_after_working_on_one():
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(KeyError), one_thread():
+        raise KeyError
+    assert torch.get_num_threads() == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ..errors import InputError
@@ -42,3 +45,14 @@ def double_precision_device(name: str) -> torch.device:
     if name != "auto":
         raise InputError("device", f"{name!r} cannot compute in double precision.", "Use 'auto' or 'cpu'.")
     return torch.device("cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Work on one thread of the processor: where batches are too small to share, threads only wait, and spin."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -24,11 +24,10 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
+from ...estimation.device import one_thread
 from ...estimation.step import Losses
 from .config import NetworkConfig
 from .model import TrainedNetwork, build
@@ -106,7 +105,7 @@ class Training:
     def advance(self, seconds: float) -> None:
         """Train for about so long, one batch at least, and not beyond the end."""
         until = time.perf_counter() + seconds
-        with _one_thread():
+        with one_thread():
             while not self.finished:
                 self._descend()
                 if self.done % self.batches == 0:
@@ -150,14 +149,3 @@ class Training:
             self._best = copy.deepcopy(self._network.state_dict())
         else:
             self.failures += 1
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Work on one thread: a batch is too small to share, and threads that wait for each other spin."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
