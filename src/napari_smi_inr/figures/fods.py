@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Normalise = Literal["panel", "common", "each"]
 
 _WIDTH, _GAP, _MARGIN, _HEAD, _LEGEND, _DISC = 12.0, 0.12, 0.12, 0.45, 0.95, 0.6  # inches
+_SHARPEST = 96  # pixels an edge of a cell; a single glyph needs no more
 _USUAL = 75  # per cent of the glyphs that stay within their cell
 
 
@@ -93,8 +94,9 @@ def draw_fods(
         _backdrop(axes, background, view, here, region)
         extent = cuts[title][1]
         cell = (extent[1] - extent[0]) / fods.shape[0], (extent[3] - extent[2]) / fods.shape[1]
-        picture = mosaic(fods, view.frame, cell, round(width * DPI * cell[0] / (region[1] - region[0])))
-        axes.imshow(np.swapaxes(picture, 0, 1), origin="lower", extent=extent, interpolation="antialiased", zorder=2)
+        pixels = min(round(width * DPI * cell[0] / (region[1] - region[0])), _SHARPEST)
+        picture = mosaic(fods, view.frame, cell, pixels)
+        axes.imshow(np.swapaxes(picture, 0, 1), origin="lower", extent=extent, interpolation="bilinear", zorder=2)
         axes.set(xlim=region[:2], ylim=region[2:])
         words = (subtitles or {}).get(title)
         size = TITLE if text_width(method_title(title), TITLE) < width else NOTE

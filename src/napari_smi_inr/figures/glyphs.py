@@ -126,9 +126,11 @@ class _Rays(NamedTuple):
 
     @classmethod
     def through(cls, width: int, height: int) -> _Rays:
-        unit, steps = min(width, height) / 2, int(np.clip(min(width, height) / 2, 24, 48))
+        unit, steps = min(width, height) / 2, int(np.clip(min(width, height) / 4, 14, 24))
         across, up = ((np.arange(n) + 0.5 - n / 2).astype(np.float32) / unit for n in (width, height))
-        depth = np.linspace(1, -1, steps, dtype=np.float32)
+        even = np.linspace(1, -1, 2 * steps + 1, dtype=np.float32)
+        # lobes are thin near the middle, and small glyphs are there only
+        depth: NDArray[np.float32] = (np.sign(even) * np.abs(even) ** 1.5).astype(np.float32)
         x, y, z = np.meshgrid(across, up, depth, indexing="ij")
         norm = np.sqrt(x * x + y * y + z * z)
         return cls(across, up, depth, norm, _weights(x.ravel(), y.ravel(), z.ravel(), norm.ravel()))
