@@ -23,8 +23,8 @@ from ...signal_model.spherical_harmonics_torch import real_sh_torch
 
 _FASTEST = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
 
-_CHUNK = 1 << 17
-"""Exponentials held at a time (1 MB): more of them leave the processor's cache."""
+_EXPONENTIALS = {"cpu": 1 << 17, "cuda": 1 << 26}
+"""Held at a time: what a processor's cache holds (1 MB), or enough for a GPU."""
 
 
 class Design(Protocol):
@@ -180,7 +180,7 @@ class VoxelDesign:
 
     def kernel(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(N, L, V) kernel in every volume, and its (N, 4, L, V) derivatives."""
-        size = max(1, _CHUNK // (self.n_rows * self._nodes))
+        size = max(1, _EXPONENTIALS[parameters.device.type] // (self.n_rows * self._nodes))
         pieces = [
             kernel_and_slopes(
                 self._b[i : i + size], self._b_delta[i : i + size], parameters[i : i + size], self.lmax, self._nodes

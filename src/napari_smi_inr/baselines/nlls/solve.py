@@ -18,8 +18,8 @@ from .design import Design
 from .levenberg import Batch, Minima, minimise
 from .projection import Problem
 
-_NUMBERS = {"cpu": 1 << 17, "cuda": 1 << 27}
-"""Derivatives of rows worked on side by side: what a processor's cache holds (1 MB), what a GPU needs to be busy."""
+_NUMBERS = {"cpu": 1 << 17, "cuda": 1 << 25}
+"""Derivatives of rows worked on side by side: what a processor's cache holds (1 MB), or enough for a GPU."""
 
 _FEWEST = 96
 """Problems side by side, at least: fewer cost more in calls than in numbers."""
