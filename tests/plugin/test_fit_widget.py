@@ -12,6 +12,7 @@ import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
 from napari_smi_inr.inr.field_file import open_field
 from napari_smi_inr.io.export import save_scan
+from napari_smi_inr.methods import METHODS, make_settings, settings_class
 from napari_smi_inr.plugin import sample_data
 from napari_smi_inr.plugin.fit_session import State
 from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
@@ -19,6 +20,11 @@ from napari_smi_inr.plugin.reader import scan_layer
 from napari_smi_inr.plugin.session import session_of
 from scan_files import ScanFiles, small_dataset
 
+QUICK = {
+    "nlls": {"max_iterations": 10},
+    "smi": {"n_training": 2000, "degree": 2},
+    "nn": {"vectors": 2000, "epochs": 2, "cache": "off"},
+}
 PLUGIN, NAME = "napari-smi-inr", "Standard Model INR"
 
 
@@ -263,6 +269,53 @@ def test_without_its_layer_there_is_nothing_to_fit(loaded, qtbot):
     qtbot.waitUntil(lambda: widget.dataset is None, timeout=5000)
     assert not widget.run.run_button.isEnabled()
     assert "Open a diffusion scan" in widget.data.table.verdict.text()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "inr"])
+def test_other_methods_fit_and_show_their_maps(loaded, press, idle, tmp_path, qtbot, monkeypatch, tiny_dataset, method):
+    viewer, _, _, widget = loaded()
+    widget.model.method.value = method
+    for name, value in QUICK[method].items():
+        widget.model.settings[name].value = value
+    assert not widget.model.preset.native.isVisible()
+    told = len(messages())
+    press(widget.run.run_button)
+    idle(widget)
+    assert messages()[told:] == []
+    layers = [layer for layer in viewer.layers if layer.name.endswith(f" · {method}")]
+    direct = smi.fit(tiny_dataset, method, lmax=2, **QUICK[method])
+    for layer, (symbol, values) in zip(layers, direct.maps().items(), strict=True):
+        assert layer.visible == (symbol == "f")
+        np.testing.assert_array_equal(layer.data, values.T)
+    assert session_of(viewer.layers[-1]) is None  # a zoom layer would show what is not there
+    assert "of the b = 0 signal" in widget.run.quality.text()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    press(widget.result.export_button)
+    qtbot.waitUntil(lambda: len(list(tmp_path.glob(f"*_desc-{method}_*.nii.gz"))) == 7, timeout=20_000)
+
+
+def test_each_method_offers_its_own_settings(dock, qtbot):
+    _, _, _, widget = dock()
+    model = widget.model
+    for name in reversed(METHODS):
+        model.method.value = name
+        shared = {"method", "lmax", "device", "preset", "loss", "detail"}
+        own = set(settings_class(name).model_fields) - shared
+        assert own >= set(model.settings) if name == "inr" else own == set(model.settings)
+        assert model.config().method == name
+        defaults = make_settings(name, lmax=model.lmax.value)
+        changed = {key for key, value in defaults if getattr(model.config(), key) != value}
+        assert changed <= {"detail", "batch_size"}  # as the fixture set them
+    assert {order for _, order in model.lmax._default_choices} == {0, 2, 4, 6, 8}
+
+
+def test_a_setting_typed_wrongly_is_told(loaded, press, qtbot):
+    _, _, _, widget = loaded()
+    widget.model.method.value = "nlls"
+    widget.model.settings["tolerance"].value = "little"
+    press(widget.run.run_button)
+    assert not widget.session.status.busy
+    assert any(m.startswith("tolerance: 'little' does not do") for m in messages())
 
 
 def test_export_writes_everything_and_field_files_open(loaded, press, idle, qtbot, tmp_path, monkeypatch):

@@ -53,7 +53,8 @@ def fit_with_progress(dataset: DiffusionDataset, config: Settings) -> tuple[Esti
 def _show(shown: Any, step: Step, scale: float) -> None:
     shown.total = step.n_iterations
     error = scale * step.losses.held_out
-    known = f", held out {error:.4g}" if isfinite(error) else ""
+    # what a method is trained on beforehand need not be a signal
+    known = f", held out {error:.4g}" if isfinite(error) and step.phase in _PHASES else ""
     # its own estimate of the time left: batches of probes and of the fit differ in length
     shown.set_postfix_str(f"{shown.format_interval(step.remaining)} left{known}", refresh=False)
     shown.update(step.iteration - shown.n)

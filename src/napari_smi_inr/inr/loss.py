@@ -136,7 +136,8 @@ def rician_mean(predicted: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     """
     q = (predicted / sigma).square() / 4.0
     laguerre = (1.0 + 2.0 * q) * torch.special.i0e(q) + 2.0 * q * torch.special.i1e(q)
-    return sigma * math.sqrt(math.pi / 2.0) * laguerre
+    expected: torch.Tensor = sigma * math.sqrt(math.pi / 2.0) * laguerre
+    return expected
 
 
 def rician_nll(predicted: torch.Tensor, measured: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

@@ -16,33 +16,51 @@ from .world_volumes import place_in_world
 from .zoom_layer import add_zoom_layer
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField
+    from ..estimation.estimate import Estimate
 
 FIRST_ZOOMED = "p2"
 """Parameter of the zoom layer that comes by itself: it has the finest structure."""
 
 VOXELS = " · voxels"
 
+_CONTINUOUS = "inr"
+"""The method whose results are defined between voxels."""
 
-def map_layers(field: FittedField, maps: Mapping[str, NDArray[np.float32]]) -> list[tuple[Any, dict[str, Any], str]]:
+
+def is_continuous(estimate: Estimate) -> bool:
+    """Whether a zoom layer shows more than interpolated voxels."""
+    return estimate.config.method == _CONTINUOUS
+
+
+def maps_suffix(method: str) -> str:
+    """What tells the layers of a method's maps apart, after the parameter's name."""
+    return VOXELS if method == _CONTINUOUS else f" · {method}"
+
+
+def map_layers(field: Estimate, maps: Mapping[str, NDArray[np.float32]]) -> list[tuple[Any, dict[str, Any], str]]:
     """Layer data tuples of (X, Y, Z) maps by symbol, hidden: the zoom layer goes on top."""
     return [_map_layer(field, symbol, values) for symbol, values in maps.items()]
 
 
-def _map_layer(field: FittedField, symbol: str, values: NDArray[np.float32]) -> tuple[Any, dict[str, Any], str]:
+def _map_layer(field: Estimate, symbol: str, values: NDArray[np.float32]) -> tuple[Any, dict[str, Any], str]:
     data, place = place_in_world(values, field.affine, order=0)
     look = Look.of(symbol)
     limits = look.limits or tuple(float(v) for v in np.nanpercentile(values, (1, 99)))
-    options = look.options() | {"name": look.name + VOXELS, "contrast_limits": limits, "visible": False}
+    options = look.options() | {
+        "name": look.name + maps_suffix(field.config.method),
+        "contrast_limits": limits,
+        "visible": False,
+    }
     return data, options | place | {"metadata": {KEY: MapOrigin(field, symbol)}}, "image"
 
 
-def add_zoom(viewer: Any, field: FittedField, symbol: str = FIRST_ZOOMED) -> Any:
+def add_zoom(viewer: Any, field: Estimate, symbol: str = FIRST_ZOOMED) -> Any:
     """Add a zoom layer that knows where it comes from, so that it can be saved and exported."""
-    return add_zoom_layer(viewer, field, symbol, metadata={KEY: MapOrigin(field, symbol)})
+    name = Look.of(symbol).name + ("" if is_continuous(field) else f" · {field.config.method}, linear")
+    return add_zoom_layer(viewer, field, symbol, name=name, metadata={KEY: MapOrigin(field, symbol)})
 
 
-def zoom_when_added(field: FittedField) -> None:
+def zoom_when_added(field: Estimate) -> None:
     """Have the zoom layer follow a field's maps into the viewer that is about to receive them.
 
     A reader can only hand layers back; the zoom layer needs a viewer to live in. So this waits, once, for the last
@@ -62,7 +80,7 @@ def zoom_when_added(field: FittedField) -> None:
     when_added(complete)
 
 
-def fields_in(viewer: Any) -> list[FittedField]:
+def fields_in(viewer: Any) -> list[Estimate]:
     """List the fields whose maps or zoom layers are in a viewer, latest first, each once."""
     origins = [origin_of(layer) for layer in reversed(unwrapped(viewer).layers)]
     fields = {id(o.field): o.field for o in origins if isinstance(o, MapOrigin)}

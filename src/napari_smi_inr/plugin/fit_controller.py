@@ -17,10 +17,10 @@ from psygnal import Signal
 from .. import plugin
 from ..dataset import DiffusionDataset
 from ..errors import InputError
-from ..inr.config import FitConfig
+from ..estimation.settings import Settings
 from ..io.files import readable_file
 from ._qt.painting import after_painting, set_movie_speed
-from .field_layers import add_zoom, fields_in
+from .field_layers import add_zoom, fields_in, is_continuous, maps_suffix
 from .fit_job import Maps, Outcome
 from .fit_session import FitSession
 from .layer_origin import KEY, MapOrigin, origin_of
@@ -28,7 +28,7 @@ from .napari_compat import main_window, unwrapped
 from .scan_request import ScanRequest
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField
+    from ..estimation.estimate import Estimate
 
 PLUGIN = "napari-smi-inr"
 _TICKS = 100  # few: each redraws the window
@@ -60,7 +60,7 @@ class FitController:
 
     def __init__(self, viewer: Any, session: FitSession | None = None) -> None:
         self.session = session or FitSession()
-        self.field: FittedField | None = None
+        self.field: Estimate | None = None
         self.zoom_layer: Any = None
         self._viewer = viewer
         self._worker: Any = None
@@ -69,6 +69,7 @@ class FitController:
         self._advancing = False
         self._layers: Any = None
         self._name = ""
+        self._method = ""
         self._latest_load = 0
         self._closed = False
         self.session.maps_ready.connect(self._show_maps)
@@ -87,16 +88,17 @@ class FitController:
 
         self._help(request.load, deliver)
 
-    def run(self, dataset: DiffusionDataset, config: FitConfig) -> None:
+    def run(self, dataset: DiffusionDataset, config: Settings) -> None:
         """Start a fit, unless one is under way."""
         try:
             job = self.session.begin(dataset, config)
         except InputError as error:
             show_error(str(error))
             return
+        self._method = config.method
         self._retire_layers()
         set_movie_speed(main_window(self._viewer), _CALM)
-        self._progress = progress(total=_TICKS, desc=f"Standard Model INR: {self._name or 'fit'}")
+        self._progress = progress(total=_TICKS, desc=f"Standard Model, {config.method}: {self._name or 'fit'}")
         self._worker = create_worker(job.run, _start_thread=False)
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
@@ -173,13 +175,14 @@ class FitController:
                 self._show_result(outcome.field)
         self._end_progress()
 
-    def _show_result(self, field: FittedField) -> None:
+    def _show_result(self, field: Estimate) -> None:
         self._show_maps_of(field.maps(), field.affine)
         for symbol, layer in (self._layers or {}).items():
             layer.metadata[KEY] = MapOrigin(field, symbol)
-            layer.visible = False
+            layer.visible = layer.visible and not is_continuous(field)
         self._set_field(field)
-        self.zoom_layer = add_zoom(self._viewer, field)
+        if is_continuous(field):
+            self.zoom_layer = add_zoom(self._viewer, field)
 
     def _show_maps(self, dataset: DiffusionDataset, maps: Maps) -> None:
         with _reporting("The maps could not be shown"):
@@ -187,7 +190,7 @@ class FitController:
 
     def _show_maps_of(self, maps: Maps, affine: Any) -> None:
         if self._layers is None:
-            self._layers = plugin.add_parameter_layers(self._viewer, maps, affine)
+            self._layers = plugin.add_parameter_layers(self._viewer, maps, affine, suffix=maps_suffix(self._method))
         else:
             plugin.update_parameter_layers(self._layers, maps)
 
@@ -204,7 +207,7 @@ class FitController:
         if latest and not self.session.status.busy and latest[0] is not self.field:
             self._set_field(latest[0])
 
-    def _set_field(self, field: FittedField) -> None:
+    def _set_field(self, field: Estimate) -> None:
         self.field = field
         self.field_changed.emit(field)
 
@@ -228,10 +231,10 @@ class FitController:
             set_movie_speed(main_window(self._viewer), 100)
 
 
-def _write(field: FittedField, folder: Path, name: str) -> list[Path]:
+def _write(field: Estimate, folder: Path, name: str) -> list[Path]:
     from ..results import write_results  # brings torch, which the dock widget need not wait for
 
-    return write_results(field, folder, name)
+    return write_results(field, folder, name, "" if is_continuous(field) else field.config.method)
 
 
 def _attempt(action: Callable[[], Any]) -> Attempt:

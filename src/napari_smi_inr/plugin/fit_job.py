@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
-from ..inr.config import FitConfig
+from ..estimation.settings import Settings
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField
-    from ..inr.training import FitStep
+    from ..estimation.estimate import Estimate
+    from ..estimation.step import Step
 
 Maps = dict[str, NDArray[np.float32]]
-Steps = Callable[[DiffusionDataset, FitConfig], "Iterator[FitStep]"]
+Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
 
 MAP_INTERVAL = 0.8
 """Least time [s] between two sets of maps."""
@@ -36,7 +36,7 @@ _EASE = 0.002  # seconds the window gets to itself after each step: enough for i
 class Update:
     """What a job has to say after a step; ``maps`` now and then."""
 
-    step: FitStep
+    step: Step
     maps: Maps | None
 
 
@@ -54,7 +54,7 @@ class Outcome:
         What went wrong; None if nothing did. `field` then is the best there was before.
     """
 
-    field: FittedField | None
+    field: Estimate | None
     stopped: bool = False
     error: Exception | None = None
 
@@ -67,10 +67,10 @@ class FitJob:
     dataset, config
         What to fit and how.
     steps
-        The fit itself; by default :func:`~napari_smi_inr.inr.training.fit_steps`.
+        The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
     """
 
-    def __init__(self, dataset: DiffusionDataset, config: FitConfig, steps: Steps | None = None) -> None:
+    def __init__(self, dataset: DiffusionDataset, config: Settings, steps: Steps | None = None) -> None:
         self.dataset, self.config = dataset, config
         self._given_steps = steps
         self._go = threading.Event()
@@ -102,7 +102,7 @@ class FitJob:
 
         Never raises: napari's worker would swallow a RuntimeError, which is what torch raises.
         """
-        last: FitStep | None = None
+        last: Step | None = None
         try:
             for last in self._steps():
                 yield Update(last, self._maps(last))
@@ -115,8 +115,8 @@ class FitJob:
         finally:
             self.ended.set()
 
-    def _steps(self) -> Iterator[FitStep]:
-        from ..inr.training import fit_steps  # brings torch: seconds, on this thread
+    def _steps(self) -> Iterator[Step]:
+        from ..methods import fit_steps  # brings torch: seconds, on this thread
 
         return (self._given_steps or fit_steps)(self.dataset, self.config)
 
@@ -126,7 +126,7 @@ class FitJob:
         while not self._go.wait(_PAUSE_POLL):
             yield None
 
-    def _maps(self, step: FitStep) -> Maps | None:
+    def _maps(self, step: Step) -> Maps | None:
         if not self._map_pace.due:
             return None
         start = time.monotonic()
@@ -135,7 +135,7 @@ class FitJob:
         return maps
 
 
-def _finished(step: FitStep | None) -> FittedField | None:
+def _finished(step: Step | None) -> Estimate | None:
     """The best field with its cached maps and quality computed here, not later on the window's thread."""
     if step is None:
         return None
@@ -145,7 +145,7 @@ def _finished(step: FitStep | None) -> FittedField | None:
     return field
 
 
-def _salvaged(step: FitStep | None) -> FittedField | None:
+def _salvaged(step: Step | None) -> Estimate | None:
     """The best field in spite of an error, if it can still be had."""
     try:
         return _finished(step)

@@ -12,13 +12,13 @@ from psygnal import Signal
 
 from ..dataset import DiffusionDataset
 from ..errors import InputError
-from ..inr.config import FitConfig
+from ..estimation.settings import Settings
 from .fit_job import FitJob, Maps, Outcome, Steps, Update
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField
-    from ..inr.training import FitStep
+    from ..estimation.estimate import Estimate
+    from ..estimation.step import Step
 
 DRAWING_SHARE = 0.15
 """Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
@@ -79,16 +79,15 @@ class Curves:
     held_out: list[float] = field(default_factory=list)
     phases: list[tuple[float, str]] = field(default_factory=list)
     expected: float = 0.0
-    _phase: tuple[str, float] | None = None
+    _phase: str | None = None
 
-    def add(self, step: FitStep) -> None:
+    def add(self, step: Step) -> None:
         """Take in a step, if it has anything new."""
-        phase = (step.phase, step.detail)
-        if self._phase != phase:
+        if self._phase != step.label:
             if self._phase is not None:
                 self._append(step.elapsed, math.nan, math.nan, math.nan)
-            self.phases.append((step.elapsed, f"{step.detail:.3g} mm?" if step.phase == "detail" else "fit"))
-        self._phase = phase
+            self.phases.append((step.elapsed, step.label))
+        self._phase = step.label
         self.expected = step.elapsed + step.remaining
         losses = step.losses
         if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
@@ -108,7 +107,7 @@ class FitSession:
     Parameters
     ----------
     steps
-        The fit itself; by default :func:`~napari_smi_inr.inr.training.fit_steps`.
+        The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
 
     Attributes
     ----------
@@ -127,7 +126,7 @@ class FitSession:
         self.status = Status()
         self.curves = Curves()
         self.pace = Pace(DRAWING_SHARE)
-        self._untold: FitStep | None = None
+        self._untold: Step | None = None
         self._untold_maps: Maps | None = None
 
     @property
@@ -135,7 +134,7 @@ class FitSession:
         """The fit under way."""
         return self._job
 
-    def begin(self, dataset: DiffusionDataset, config: FitConfig) -> FitJob:
+    def begin(self, dataset: DiffusionDataset, config: Settings) -> FitJob:
         """Prepare a fit, whose :meth:`FitJob.run` the caller puts on a thread.
 
         Raises
@@ -208,17 +207,16 @@ class FitSession:
         self.status_changed.emit(self.status)
 
 
-def quality_text(fitted: FittedField) -> str:
-    """Say in two lines what to look at before trusting the maps."""
-    quality = fitted.quality
-    error = quality.get("held_out_rmse", math.nan)
-    lines = []
-    if math.isfinite(error):
-        n, share = len(quality["held_out_volumes"]), error / fitted.scale
-        lines.append(
-            f"Error on {n} volumes never trained on: {error:.3g} (signal units), {share:.1%} of the b = 0 signal."
-        )
-    else:
+def quality_text(fitted: Estimate) -> str:
+    """Say in a few lines what to look at before trusting the maps."""
+    quality, lines = fitted.quality, []
+    held_out, all_told = quality.get("held_out_rmse", math.nan), quality.get("rmse", math.nan)
+    if math.isfinite(held_out):
+        n = len(quality["held_out_volumes"])
+        lines.append(f"Error on {n} volumes never trained on: {_error(held_out, fitted)}")
+    elif math.isfinite(all_told):
+        lines.append(f"Error on the volumes fitted: {_error(all_told, fitted)}")
+    if "held_out_volumes" in quality and not math.isfinite(held_out):
         lines.append("No volumes were held out, so nothing tells whether noise was learnt.")
     at_bound = {s: v for s, v in quality["share_at_bound"].items() if v >= 0.01}
     listed = ", ".join(f"{symbol} {share:.0%}" for symbol, share in at_bound.items())
@@ -226,17 +224,18 @@ def quality_text(fitted: FittedField) -> str:
     return "\n".join(lines)
 
 
-def _progress_text(step: FitStep) -> str:
-    what = (
-        f"Trying detail {step.detail:.3g} mm" if step.phase == "detail" else f"Fitting with detail {step.detail:.3g} mm"
-    )
-    return f"{what} · {_duration(step.remaining)} left"
+def _error(error: float, fitted: Estimate) -> str:
+    return f"{error:.3g} (signal units), {error / fitted.scale:.1%} of the b = 0 signal."
+
+
+def _progress_text(step: Step) -> str:
+    return f"{step.text} · {_duration(step.remaining)} left"
 
 
 def _end_text(outcome: Outcome, n_asked: int) -> str:
     n_voxels = int(np.count_nonzero(outcome.field.mask)) if outcome.field else 0
     if 0 < n_voxels < n_asked:
-        return f"Ended while trying details, which takes only some voxels: {n_voxels:,} of {n_asked:,} are kept."
+        return f"Ended early: {n_voxels:,} of {n_asked:,} voxels are known, and kept."
     if outcome.error is not None:
         return "Failed; the best so far is kept." if outcome.field else "Failed."
     if outcome.field is None:

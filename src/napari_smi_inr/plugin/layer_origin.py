@@ -10,7 +10,7 @@ from ..acquisition import Acquisition
 from ..dataset import DiffusionDataset
 
 if TYPE_CHECKING:
-    from ..inr.field import FittedField  # brings torch, which reading a scan does not need
+    from ..estimation.estimate import Estimate
 
 KEY = "napari_smi_inr"
 """The one entry of a layer's metadata that is ours."""
@@ -53,9 +53,9 @@ class VolumeOrigin:
 
 @dataclass(frozen=True, eq=False)
 class MapOrigin:
-    """One parameter of a fitted field."""
+    """One parameter of a fit."""
 
-    field: FittedField
+    field: Estimate
     symbol: str
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import InputError
 from ..io.maps import save_fod, save_map, save_maps
 from ..results import FIELD_SUFFIX, record_of
+from .field_layers import is_continuous
 from .layer_origin import KEY, MapOrigin
 
 FullLayerData = tuple[Any, dict[str, Any], str]
@@ -54,7 +55,11 @@ def write_fod(path: str, layers: Sequence[FullLayerData]) -> list[str]:
 def write_field(path: str, layers: Sequence[FullLayerData]) -> list[str]:
     """Write the field behind a parameter map, to be opened again without the scan (npe2 writer)."""
     target = path if path.endswith(FIELD_SUFFIX) else path + FIELD_SUFFIX
-    _the_field(layers).save(target)
+    field = _the_field(layers)
+    if not is_continuous(field):
+        fault = f"come from a voxel-wise fit ({field.config.method}), which has no field file."
+        raise InputError("layers", fault, "Save its maps as NIfTI instead.")
+    field.save(target)
     return [target]
 
 

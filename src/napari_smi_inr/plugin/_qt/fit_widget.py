@@ -23,7 +23,7 @@ from .result_section import ResultSection
 from .run_section import RunSection
 
 if TYPE_CHECKING:
-    from ...inr.field import FittedField
+    from ...estimation.estimate import Estimate
 
 _WIDTH = 340
 
@@ -166,7 +166,7 @@ class FitWidget(QWidget):
     def _show_quality(self, outcome: Outcome) -> None:
         self.run.show_quality(quality_text(outcome.field) if outcome.field else "")
 
-    def _show_field(self, field: FittedField | None) -> None:
+    def _show_field(self, field: Estimate | None) -> None:
         self.result.show_field(field)
 
     def _follow_theme(self) -> None:

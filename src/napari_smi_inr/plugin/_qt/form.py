@@ -36,6 +36,12 @@ def named(widget: Any, name: str, tip: str = "") -> Any:
     return widget
 
 
+def may_be_cut(widget: Any) -> None:
+    """Let long choices be cut rather than make the dock wider."""
+    native = getattr(widget, "native", widget)
+    native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+
 def button(text: str, tip: str) -> QPushButton:
     """Make a push button with mnemonic, tooltip and spoken name."""
     made = QPushButton(text)

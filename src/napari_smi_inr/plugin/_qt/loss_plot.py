@@ -61,6 +61,7 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
         floor = fitted.min() / _BELOW if len(fitted) else _BELOW**-1
         for key, line in self.lines.items():
             line.setData(np.array(progress.seconds, float), np.maximum(curves[key], floor))
+            self._list(line, bool(np.isfinite(curves[key]).any()))
         if len(fitted):
             self.getPlotItem().setYRange(np.log10(floor), np.log10(fitted.max() * _ABOVE), padding=0)
             self.getPlotItem().setXRange(0, progress.expected, padding=0.02)
@@ -78,6 +79,14 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _line(self, name: str, colour: str) -> Any:
         return self.getPlotItem().plot(name=name, pen=pg.mkPen(colour, width=2), connect="finite")
+
+    def _list(self, line: Any, shown: bool) -> None:
+        """Name a curve in the legend only if the method has it."""
+        listed = self.legend.getLabel(line) is not None
+        if shown and not listed:
+            self.legend.addItem(line, line.name())
+        elif listed and not shown:
+            self.legend.removeItem(line)
 
     def _mark_phases(self, phases: list[tuple[float, str]]) -> None:
         """A dotted line where a phase begins, its name beside it."""

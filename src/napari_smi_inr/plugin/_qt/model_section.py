@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ...estimation.settings import Settings
 from ...inr.config import PRESETS, FitConfig
+from ...methods import METHODS, make_settings, settings_class
 from ..devices import Devices
-from .form import Rows, Section, named
+from .form import Rows, Section, may_be_cut, named
+from .settings_form import SettingsForm
 
+_INR = next(iter(METHODS))
 _DETAILS = {"automatic": "auto", "a length": "length", "published rule": "field-of-view"}
+_ORDERS = (0, 2, 4, 6, 8)
+_ORDERS_OF = {"nn": (2,)}
+_GRADIENTS = [("axially symmetric", "reduced"), ("exact", "exact")]
 _LOSSES = {"least squares": "mse", "Rician likelihood": "rician"}
 
 
 class ModelSection(QWidget):
-    """Controls for everything in a :class:`FitConfig` a user is likely to change."""
+    """Controls for the method, and for all of its settings that a user is likely to change."""
 
     lmax_changed = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
+        self.method = named(
+            ComboBox(label="Method", choices=[(f"{name} · {m.title}", name) for name, m in METHODS.items()]),
+            "Method",
+            "The INR is continuous between voxels; the others are fitted voxel by voxel, to compare it with.",
+        )
+        may_be_cut(self.method)
         self.preset = named(
             ComboBox(label="Preset", choices=list(PRESETS)),
             "Preset",
             "fast: seconds to minutes on a laptop. paper: the published set-up, for comparison; slow.",
         )
         self.lmax = named(
-            ComboBox(label="FOD order", choices=[(f"lmax {order}", order) for order in (0, 2, 4, 6, 8)], value=4),
+            ComboBox(label="FOD order", choices=_orders(_ORDERS), value=4),
             "FOD order lmax",
             "Highest order of the spherical harmonics of the fibre orientation distribution.",
         )
@@ -52,13 +65,20 @@ class ModelSection(QWidget):
         self.resolved = QLabel("")
         self.resolved.setAccessibleName("What auto means here")
         self.advanced = _advanced()
+        self._forms = {name: SettingsForm(settings_class(name)) for name in METHODS if name != _INR}
         self._arrange()
+        self.method.changed.connect(self._on_method)
         self.preset.changed.connect(self._on_preset)
         self.detail.changed.connect(self._on_detail)
         self.lmax.changed.connect(self._on_lmax)
-        self._on_detail()
+        self._on_method()
 
-    def config(self) -> FitConfig:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Controls of the settings that only the chosen method has, by name."""
+        return self.advanced if self.method.value == _INR else self._forms[self.method.value].controls
+
+    def config(self) -> Settings:
         """Everything asked for, frozen.
 
         Raises
@@ -66,6 +86,9 @@ class ModelSection(QWidget):
         InputError
             If a setting is out of range.
         """
+        if self.method.value != _INR:
+            other = self._forms[self.method.value].values()
+            return make_settings(self.method.value, lmax=self.lmax.value, device=self.device.value, **other)
         detail = self.length.value if self.detail.value == "length" else self.detail.value
         settings = {name: widget.value for name, widget in self.advanced.items()}
         return FitConfig.from_preset(
@@ -86,12 +109,35 @@ class ModelSection(QWidget):
         self.resolved.setText(f"auto is {devices.auto}")
 
     def _arrange(self) -> None:
-        self._rows = Rows([self.preset, self.lmax, self.loss, self.detail, self.length, self.device])
+        self._rows = Rows([self.method, self.preset, self.lmax, self.loss, self.detail, self.length, self.device])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._rows)
         layout.addWidget(self.resolved)
-        layout.addWidget(Section("Advanced", Rows(self.advanced.values()), unfolded=False))
+        self._advanced_section = Section("Advanced", self._advanced_rows(), unfolded=False)
+        layout.addWidget(self._advanced_section)
+
+    def _advanced_rows(self) -> QWidget:
+        """Each method's own settings, of which one set is shown."""
+        rows = QWidget()
+        layout = QVBoxLayout(rows)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._sets = {_INR: Rows(self.advanced.values()), **self._forms}
+        for each in self._sets.values():
+            layout.addWidget(each)
+        return rows
+
+    def _on_method(self) -> None:
+        method = self.method.value
+        for name, rows in self._sets.items():
+            rows.setVisible(name == method)
+        for control in (self.preset, self.loss, self.detail):
+            self._rows.show_row(control, method == _INR)
+        order = self.lmax.value
+        self.lmax.choices = _orders(_ORDERS_OF.get(method, _ORDERS))
+        if order in _ORDERS_OF.get(method, _ORDERS):
+            self.lmax.value = order
+        self._on_detail()
 
     def _on_preset(self) -> None:
         config = FitConfig.from_preset(self.preset.value)
@@ -104,7 +150,11 @@ class ModelSection(QWidget):
         self.lmax_changed.emit(lmax)
 
     def _on_detail(self) -> None:
-        self._rows.show_row(self.length, self.detail.value == "length")
+        self._rows.show_row(self.length, self.method.value == _INR and self.detail.value == "length")
+
+
+def _orders(orders: tuple[int, ...]) -> list[tuple[str, int]]:
+    return [(f"lmax {order}", order) for order in orders]
 
 
 def _advanced() -> dict[str, Any]:
@@ -130,6 +180,17 @@ def _advanced() -> dict[str, Any]:
             FloatSpinBox(label="FOD ≥ 0 weight", min=0.0, max=1e6, step=1.0, value=defaults.nonnegativity),
             "Weight of the FOD non-negativity term",
             "How strongly negative lobes of the FOD are discouraged.",
+        ),
+        "voxel_average": named(
+            CheckBox(label="Average over voxels", value=defaults.voxel_average, text=""),
+            "Average over voxels",
+            "Predict what a scanner measures, the average over a voxel. Finer structure for more time.",
+        ),
+        "gradient_model": named(
+            ComboBox(label="Deviating gradients", choices=_GRADIENTS, value=defaults.gradient_model),
+            "b-tensors of non-uniform gradients",
+            "Only with a gradient deviation. Linear b-tensors are exact either way; others are taken as the nearest "
+            "axially symmetric ones, or, many times slower, as they are.",
         ),
         "batch_size": named(
             SpinBox(label="Batch [voxels]", min=1, max=1_000_000, value=defaults.batch_size),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...parameters import PARAMETERS
 from ..field_layers import FIRST_ZOOMED
-from .form import button, named
+from .form import button, may_be_cut, named
 
 if TYPE_CHECKING:
-    from ...inr.field import FittedField
+    from ...estimation.estimate import Estimate
 
 
 class ResultSection(QWidget):
@@ -30,15 +30,14 @@ class ResultSection(QWidget):
         self.parameter = named(
             ComboBox(choices=choices, value=FIRST_ZOOMED), "Parameter of the zoom layer", "What to look at closely."
         )
-        may_be_cut = QSizePolicy.Policy.Ignored  # rather than make the dock wider
-        self.parameter.native.setSizePolicy(may_be_cut, QSizePolicy.Policy.Fixed)
+        may_be_cut(self.parameter)
         self.zoom_button = button("Add &zoom layer", "Show the parameter at screen resolution, at any zoom.")
         self.export_button = button("&Export…", "Write all maps, the FOD and the field file into a folder.")
         self.open_button = button("Open &field…", "Open a field file (.smi.safetensors) without its scan.")
         self._arrange()
         self.show_field(None)
 
-    def show_field(self, field: FittedField | None) -> None:
+    def show_field(self, field: Estimate | None) -> None:
         """Enable what makes sense now."""
         for widget in (self.zoom_button, self.export_button):
             widget.setEnabled(field is not None)
