@@ -15,6 +15,7 @@ _HOME = {
     "fit_steps": "api",
     "make_settings": "api",
     "simulate": "api",
+    "experiment": "experiments.run",
     "open_field": "api",
     "Acquisition": "acquisition",
     "DiffusionDataset": "dataset",

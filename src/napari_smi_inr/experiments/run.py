@@ -104,8 +104,8 @@ def experiment(
     >>> experiment(1, "experiment-1", quick=True).points  # doctest: +SKIP
     """
     which = find_experiment(key)
-    settings["snr"] = settings.get("snr") or which.snr
-    settings["methods"] = settings.get("methods") or which.methods
+    defaults = {"snr": which.snr, "methods": which.methods}
+    settings |= {name: value for name, value in defaults.items() if settings.get(name) is None}
     asked = ExperimentSettings.checked(experiment=which.key, **settings)
     _check(which, asked)
     folder = output_folder(out)

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ LMAX = 8
 
 _RECORD = "made.json"
 _NOISE = "mppca"
-_SMI_LMAX = 4
+SMI_SETTINGS: dict[str, Any] = {"lmax": 4, "rician_correction": True}
+"""As the paper ran it."""
 
 
 def kept_truth(original: DiffusionDataset, settings: ExperimentSettings, folder: Path) -> MapsSource:
@@ -92,6 +94,6 @@ def truth_from_scan(original: DiffusionDataset, settings: ExperimentSettings) ->
 
 
 def _smi(scan: DiffusionDataset, settings: ExperimentSettings) -> dict[str, NDArray[np.float32]]:
-    config = make_settings("smi", lmax=_SMI_LMAX, rician_correction=True, seed=settings.seed, device=settings.device)
+    config = make_settings("smi", seed=settings.seed, device=settings.device, **SMI_SETTINGS)
     (last,) = deque(fit_steps(scan, config), maxlen=1)
     return last.field().maps()
