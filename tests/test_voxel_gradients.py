@@ -126,8 +126,22 @@ def test_no_axially_symmetric_tensor_lies_nearer():
         axis = seen.directions + step * rng.normal(size=seen.directions.shape)
         axis /= np.linalg.norm(axis, axis=2, keepdims=True)
         shape = seen.b_delta + step * rng.normal(size=seen.b_delta.shape)
-        other = symmetric_tensors(VoxelGradients(seen.b, shape, axis))
+        other = symmetric_tensors(VoxelGradients(seen.b, shape, axis, seen.asymmetry))
         assert (np.linalg.norm(other - exact, axis=(2, 3)) >= left_out - 1e-12).all()
+
+
+def test_with_the_asymmetry_the_tensors_are_complete():
+    protocol, seen_by = shapes(), matrices()
+    seen = voxel_gradients(protocol, seen_by)
+    size = np.linalg.norm(seen.asymmetry, axis=2)
+    one = seen.asymmetry / np.maximum(size, 1e-300)[..., None]
+    other = np.cross(seen.directions, one)
+    np.testing.assert_allclose(np.einsum("nvi,nvi->nv", one, seen.directions), 0, atol=1e-12)
+    difference = one[..., :, None] * one[..., None, :] - other[..., :, None] * other[..., None, :]
+    whole = symmetric_tensors(seen) + (seen.b * size)[..., None, None] * difference
+    np.testing.assert_allclose(whole, b_tensors(protocol, seen_by), atol=1e-12)
+    assert (size[:, protocol.b_delta == 1] == 0).all()
+    assert 0 < size.max() < 0.2
 
 
 def test_without_weighting_nothing_changes():
@@ -141,7 +155,7 @@ def test_without_weighting_nothing_changes():
 def test_many_voxels_are_the_same_as_one_at_a_time():
     protocol, seen_by = paper_protocol(), matrices(4100)
     together, alone = voxel_gradients(protocol, seen_by), voxel_gradients(protocol, seen_by[4099])
-    for name in ("b", "b_delta", "directions"):
+    for name in ("b", "b_delta", "directions", "asymmetry"):
         np.testing.assert_allclose(getattr(together, name)[4099], getattr(alone, name)[0], atol=1e-13)
     some = together.select(protocol.b > 4)
     np.testing.assert_array_equal(some.directions, together.directions[:, protocol.b > 4])

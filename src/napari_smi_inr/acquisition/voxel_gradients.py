@@ -19,7 +19,7 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, eq=False)
 class VoxelGradients:
-    """A protocol of N voxels, each with its own axially symmetric b-tensors.
+    """A protocol of N voxels, each with its own b-tensors: axially symmetric ones, and what sets them apart from that.
 
     Attributes
     ----------
@@ -29,19 +29,24 @@ class VoxelGradients:
         (N, V) shape in [-0.5, 1].
     directions
         (N, V, 3) unit symmetry axis in scanner (RAS) axes.
+    asymmetry
+        (N, V, 3) vector ε e₁ across the symmetry axis u. The tensor is
+        B = b [(1 - b_delta)/3 I + b_delta u uᵀ + ε (e₁e₁ᵀ - e₂e₂ᵀ)], e₂ = u × e₁, with ε ≥ 0 small. Unlike b_eta,
+        ε is no ratio to b_delta, and stays finite where that vanishes.
     """
 
     b: NDArray[np.float64]
     b_delta: NDArray[np.float64]
     directions: NDArray[np.float64]
+    asymmetry: NDArray[np.float64]
 
     def select(self, volumes: NDArray[np.intp] | NDArray[np.bool_]) -> VoxelGradients:
         """Keep only some of the volumes."""
-        return VoxelGradients(self.b[:, volumes], self.b_delta[:, volumes], self.directions[:, volumes])
+        return VoxelGradients(*(part[:, volumes] for part in (self.b, self.b_delta, self.directions, self.asymmetry)))
 
 
 def voxel_gradients(acquisition: Acquisition, deviation: ArrayLike) -> VoxelGradients:
-    """Find the b-value, shape and direction of every volume in every voxel.
+    """Find the b-value, shape, direction and asymmetry of every volume in every voxel.
 
     Parameters
     ----------
@@ -53,10 +58,10 @@ def voxel_gradients(acquisition: Acquisition, deviation: ArrayLike) -> VoxelGrad
     Returns
     -------
     VoxelGradients
-        Of linear encoding exact: b' = b |Lu|² along Lu. Of any other shape the nearest axially symmetric tensors
-        to L B Lᵀ (least squares): the axis is the eigenvector whose eigenvalue lies farthest from the mean, the
-        other two eigenvalues are averaged, so that their difference (b_eta) is left out; :func:`b_tensors` has it.
-        The b-value, the trace, is exact for every shape.
+        Linear encoding stays linear: b' = b |Lu|² along Lu. Of any other shape the first three parts are the nearest
+        axially symmetric tensors to L B Lᵀ (least squares): the axis is the eigenvector whose eigenvalue lies
+        farthest from the mean, the other two are averaged, and half their difference is ε. All four together are
+        L B Lᵀ, as :func:`b_tensors` gives it.
 
     Notes
     -----
@@ -65,10 +70,12 @@ def voxel_gradients(acquisition: Acquisition, deviation: ArrayLike) -> VoxelGrad
     """
     matrices = np.asarray(deviation, dtype=np.float64).reshape(-1, 3, 3)
     n, volumes = len(matrices), acquisition.n_volumes
-    result = VoxelGradients(np.empty((n, volumes)), np.empty((n, volumes)), np.empty((n, volumes, 3)))
+    b, b_delta, directions = np.empty((n, volumes)), np.empty((n, volumes)), np.empty((n, volumes, 3))
+    result = VoxelGradients(b, b_delta, directions, np.zeros((n, volumes, 3)))
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
-        _fill(acquisition, matrices[rows], result.b[rows], result.b_delta[rows], result.directions[rows])
+        parts = (result.b, result.b_delta, result.directions, result.asymmetry)
+        _fill(acquisition, matrices[rows], *(part[rows] for part in parts))
     return result
 
 
@@ -112,6 +119,7 @@ def _fill(
     b: NDArray[np.float64],
     b_delta: NDArray[np.float64],
     directions: NDArray[np.float64],
+    asymmetry: NDArray[np.float64],
 ) -> None:
     """Fill in the (n, V) values of n voxels; only shapes neither linear nor spherical cost much."""
     axes = _axes(acquisition)
@@ -123,16 +131,17 @@ def _fill(
     for to, of in ((spherical, one), (~(linear | spherical), np.flatnonzero(~(linear | spherical)))):
         if len(of):
             tensors = _unit_tensors(matrices, acquisition.b_delta[of], axes[of])
-            b[:, to], b_delta[:, to], directions[:, to] = _axially_symmetric(tensors, axes[of])
+            b[:, to], b_delta[:, to], directions[:, to], asymmetry[:, to] = _axially_symmetric(tensors, axes[of])
     b *= acquisition.b
     unweighted = acquisition.b == 0.0
     b_delta[:, unweighted], directions[:, unweighted] = acquisition.b_delta[unweighted], axes[unweighted]
+    asymmetry[:, unweighted] = 0.0
 
 
 def _axially_symmetric(
     tensors: NDArray[np.float64], axes: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Trace, shape and axis of the nearest axially symmetric tensors; axes point as those asked for."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Trace, shape and axis of the nearest axially symmetric tensors, and asymmetry; axes point as those asked for."""
     values, vectors = np.linalg.eigh(tensors)
     trace = values.sum(axis=-1)
     # of ascending eigenvalues the first or the last lies farthest from the mean, on the side away from the middle one
@@ -140,5 +149,8 @@ def _axially_symmetric(
     away = np.where(oblate, values[..., 0], values[..., 2])
     shape = np.clip((3.0 * away - trace) / (2.0 * trace), *SHAPE_RANGE)
     axis = np.where(oblate[..., None], vectors[..., 0], vectors[..., 2])
+    larger, smaller = np.where(oblate, values[..., 2], values[..., 1]), np.where(oblate, values[..., 1], values[..., 0])
+    across = np.where(oblate[..., None], vectors[..., 2], vectors[..., 1])
+    asymmetry = ((larger - smaller) / (2.0 * trace))[..., None] * across
     backwards = np.einsum("nvi,vi->nv", axis, axes) < 0.0
-    return trace, shape, np.where(backwards[..., None], -axis, axis)
+    return trace, shape, np.where(backwards[..., None], -axis, axis), asymmetry

@@ -43,7 +43,8 @@ def acquisition(request):
 def in_every_voxel(acquisition, n):
     """The protocol, written out for each of n voxels."""
     b, b_delta = (np.tile(values, (n, 1)) for values in (acquisition.b, acquisition.b_delta))
-    return VoxelGradients(b, b_delta, np.tile(acquisition.directions, (n, 1, 1)))
+    directions = np.tile(acquisition.directions, (n, 1, 1))
+    return VoxelGradients(b, b_delta, directions, np.zeros_like(directions))
 
 
 def guesses(n=N, seed=0):
