@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import pearsonr
 
 import napari_smi_inr as smi
+from napari_smi_inr.experiments.catalogue import EXPERIMENTS
 from napari_smi_inr.experiments.run import fit_to_the_end
 from napari_smi_inr.parameters import PARAMETERS
 
@@ -214,3 +215,26 @@ def test_a_folder_that_cannot_be_made_is_named(run, tmp_path):
     result = run("1", "--voxels", "50", "--out", tmp_path / "file" / "out")
     assert result.exit_code == 2
     assert "cannot be made" in result.stderr
+
+
+def test_help_lists_all_ten(run):
+    words = " ".join(run("--help").output.split())
+    for experiment in EXPERIMENTS.values():
+        assert f"{experiment.key} {experiment.title}. " in words
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(run, words, tmp_path, monkeypatch):
+    from napari_smi_inr.cli import experiment as command
+
+    done = []
+
+    def fit(dataset, config):
+        done.append(config.method)
+        return fit_to_the_end(dataset, config), len(done) < 2
+
+    monkeypatch.setattr(command, "fit_with_progress", fit)
+    result = run(*words, "--out", tmp_path)
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.stderr
+    assert {path.name for path in (tmp_path / "fits").iterdir()} == {"snrinf_inr"}
+    assert not (tmp_path / "report.html").exists()
