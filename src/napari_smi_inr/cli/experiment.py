@@ -46,6 +46,10 @@ def experiment(
             metavar="LIST", help="SNR at b = 0, such as inf,50,20 (default: the paper's).", rich_help_panel=_RUN
         ),
     ] = None,
+    lmax: Annotated[
+        int | None,
+        typer.Option(help="Order of the FODs, where it is not the question (default: 2).", rich_help_panel=_RUN),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of all that is left to chance.", rich_help_panel=_RUN)
     ] = None,
@@ -118,6 +122,7 @@ def experiment(
             quick=quick,
             methods=_list(methods),
             snr=None if snr is None else tuple(_number(value) for value in _list(snr) or ()),
+            lmax=lmax,
             seed=seed,
             device=device,
             voxels=voxels,

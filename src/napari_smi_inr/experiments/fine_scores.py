@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,11 @@ class _Sums:
 
 
 def score_finely(
-    ways: Mapping[tuple[str, str], Field], truth: Field, mask: NDArray[np.bool_], factor: int
+    ways: Mapping[tuple[str, str], Field],
+    truth: Field,
+    mask: NDArray[np.bool_],
+    factor: int,
+    on_share: Callable[[float], object] = lambda share: None,
 ) -> list[Row]:
     """Compare fields with the truth at every point of a finer grid.
 
@@ -56,6 +60,8 @@ def score_finely(
         (X, Y, Z) voxels of the scan; points count where its smooth edge encloses them.
     factor
         Points for each voxel along each axis.
+    on_share
+        Called now and then with the share of the work done.
 
     Returns
     -------
@@ -71,6 +77,7 @@ def score_finely(
             known = truth.sample(points).astype(np.float64)
             for way, field in ways.items():
                 sums[way].add(field.sample(points).astype(np.float64), known)
+        on_share(min(1.0, (start + _CHUNK) / request.size))
     rows: list[Row] = []
     for (method, interpolation), found in sums.items():
         for symbol, scores in found.scores().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..simulation.protocol import PAPER_SHELLS
+from .catalogue import find_experiment
 from .lab import Lab
 from .plan import METHOD_TITLES, snr_text
 from .settings import ExperimentSettings
@@ -19,7 +20,7 @@ def how_it_was_done(settings: ExperimentSettings, lab: Lab) -> list[str]:
     """Data, estimators and scores, a paragraph each."""
     told = "; ".join(_ESTIMATORS.get(name, METHOD_TITLES.get(name, name)) for name in settings.methods)
     paragraphs = [f"Estimators: {told}. Equal settings and seeds give equal results; the seed is {settings.seed}."]
-    if "snr" in settings.model_fields_set and "Simulated" in lab.description:
+    if not find_experiment(settings.experiment).needs_scan:
         volumes = sum(n for *_, n in PAPER_SHELLS)
         shells = ", ".join(f"{n} × b = {b:g} ms/µm² (b_delta {shape:g})" for b, shape, n in PAPER_SHELLS)
         paragraphs.insert(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +48,8 @@ class Outcome:
     ----------
     settings, lab, folder
         What was asked, where the scans come from, and where everything goes.
+    announce
+        Takes a line that tells what is being done.
     results
         The fits, in the order of the plan.
     refused
@@ -61,6 +63,7 @@ class Outcome:
     settings: ExperimentSettings
     lab: Lab
     folder: Path
+    announce: Callable[[str], object] = lambda words: None
     results: list[Result] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     metrics: list[Row] = field(default_factory=list)

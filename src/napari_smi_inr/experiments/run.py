@@ -112,7 +112,7 @@ def experiment(
     lab = Lab(asked, folder)
     configuration = claim(folder, asked, lab.inputs(), shlex.join(sys.argv), overwrite)
     plan = which.plan()
-    outcome = Outcome(asked, lab, folder)
+    outcome = Outcome(asked, lab, folder, announce)
     _fit_all(outcome, plan.runs(lab), fit or fit_to_the_end, announce)
     announce("Writing the report ...")
     write_truth(outcome)

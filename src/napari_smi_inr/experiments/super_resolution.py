@@ -94,7 +94,15 @@ def _phantom(outcome: Outcome, scan: SimulatedScan) -> SimulatedDataset:
 
 def _score(outcome: Outcome, scan: SimulatedScan) -> list[Row]:
     dataset = _phantom(outcome, scan)
-    return score_finely(_ways(outcome, scan), dataset.truth, dataset.mask, FACTOR)
+    told = 0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if int(10 * share) > told:
+            told = int(10 * share)
+            outcome.announce(f"Scoring every fine point, {scan.title}: {10 * told} %")
+
+    return score_finely(_ways(outcome, scan), dataset.truth, dataset.mask, FACTOR, tell)
 
 
 def _table(rows: list[Row], scan: SimulatedScan, metric: str) -> Table:
