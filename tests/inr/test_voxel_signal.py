@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from scipy.special import dawsn
 
 import napari_smi_inr as smi
@@ -51,14 +52,92 @@ def one_voxel_at_a_time(values, fod, protocol, seen):
     return np.array(rows)
 
 
-@pytest.mark.parametrize("lmax", [2, 6])
-def test_reduced_is_the_forward_model_on_each_voxels_own_protocol(lmax):
+def rotations_and_scales(n=N):
+    """Deviations that leave every b-tensor symmetric about its axis."""
+    turned = Rotation.random(n, random_state=0).as_matrix()
+    return np.random.default_rng(1).uniform(0.9, 1.1, (n, 1, 1)) * turned
+
+
+@pytest.mark.parametrize("lmax", [0, 2, 6])
+@pytest.mark.parametrize("linear", [True, False])
+def test_symmetric_tensors_make_it_the_forward_model_on_each_voxels_own_protocol(lmax, linear):
     protocol, (values, fod, torch_tissue) = paper_protocol(), tissue(lmax)
-    model = VoxelSignalModel(protocol, matrices(), lmax, exact=False)
-    expected = one_voxel_at_a_time(values, fod, protocol, voxel_gradients(protocol, matrices()))
+    protocol = protocol.select(protocol.b_delta == 1) if linear else protocol
+    deviation = matrices() if linear else rotations_and_scales()
+    model = VoxelSignalModel(protocol, deviation, lmax, exact=False)
+    expected = one_voxel_at_a_time(values, fod, protocol, voxel_gradients(protocol, deviation))
     some = torch.tensor([3, 0, 11])
     predicted = model(Tissue(*(part[some] for part in torch_tissue)), some)
     np.testing.assert_allclose(predicted, expected[some][:, model.volumes], atol=1e-4)
+
+
+def one_shape(b, b_delta, n=30):
+    directions = np.zeros((n, 3)) if b_delta == 0 else half_sphere(n)
+    return Acquisition(np.full(n, b), np.full(n, b_delta), directions)
+
+
+def left_by(signal, values, fod, protocol, deviation):
+    """Root mean square error of some (N, V) signal, in units of S0."""
+    error = signal - predict_signal(values, fod, protocol, deviation)
+    return float(np.sqrt(np.mean(np.square(error / values["S0"][:, None]))))
+
+
+@pytest.mark.parametrize("lmax", [2, 4])
+@pytest.mark.parametrize(("b", "b_delta", "gain"), [(5.0, 0.8, 15), (2.0, 0.0, 15), (4.0, -0.5, 4)])
+def test_reduced_leaves_the_second_order_of_the_asymmetry(lmax, b, b_delta, gain):
+    """A fraction of what axially symmetric tensors leave, a quarter of it with half the deviation."""
+    n, protocol = 100, one_shape(b, b_delta)
+    values, fod, torch_tissue = tissue(lmax, n)
+    left, symmetric = [], []
+    for size in (0.1, 0.05):
+        deviation = matrices(size, n)
+        own = VoxelSignalModel(protocol, deviation, lmax, exact=False)(torch_tissue, torch.arange(n)).numpy()
+        left.append(left_by(own, values, fod, protocol, deviation))
+        nearest = one_voxel_at_a_time(values, fod, protocol, voxel_gradients(protocol, deviation))
+        symmetric.append(left_by(nearest, values, fod, protocol, deviation))
+    assert left[0] < symmetric[0] / gain
+    assert left[1] < symmetric[1] / gain / 1.5
+    assert left[0] / left[1] == pytest.approx(4, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [0.02, 0.04])
+def test_nothing_leaps_where_a_tensor_turns_from_oblate_to_prolate(size):
+    """There the axis leaps, from the smallest eigenvalue's to the largest one's; the signal by its second order."""
+    eigenvalues = 1 + size * np.array([[-1 - 1e-4, -1e-4, 1], [-1, 1e-4, 1 + 1e-4]])
+    deviation = np.sqrt(eigenvalues)[:, :, None] * np.eye(3)
+    protocol = one_shape(3.0, 0.0, 1)
+    assert np.prod(voxel_gradients(protocol, deviation).b_delta) < 0
+    _, _, torch_tissue = tissue(4, 60)
+    leaps = []
+    for i in range(60):
+        one = Tissue(*(part[[i, i]] for part in torch_tissue))
+        model = VoxelSignalModel(protocol, deviation, 4, exact=False)
+        leaps.append(model(one, torch.arange(2)).diff(dim=0).item())
+    assert np.abs(leaps).max() < 0.05 * size**2
+
+
+def test_several_points_of_a_voxel_are_its_gradients_on_several_tissues():
+    protocol, (_, _, torch_tissue) = paper_protocol(), tissue(4)
+    own = matrices(n=N // 3)
+    voxels, each = torch.tensor([2, 0, 3, 1]), torch.tensor([2, 0, 3, 1]).repeat_interleave(3)
+    for exact in (False, True):
+        model = VoxelSignalModel(protocol, own, 4, exact=exact)
+        torch.testing.assert_close(model(torch_tissue, voxels), model(torch_tissue, each))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_gradients_are_those_of_finite_differences(exact):
+    """Also where a fibre's response is isotropic, and in a voxel without asymmetry."""
+    deviation = np.concatenate([np.eye(3)[None], matrices(n=N - 1)])
+    protocol = paper_protocol()
+    model = VoxelSignalModel(protocol.select(protocol.b_delta != 1), deviation, 4, exact=exact).double()
+    given = [part.double() for part in tissue(4)[2]]
+    given[0][1, 2] = given[0][1, 1]  # De = Dp
+    assert torch.autograd.gradcheck(
+        lambda *parts: model(Tissue(*parts), torch.arange(N)).square().sum(1),
+        [part.requires_grad_() for part in given],
+        fast_mode=True,
+    )
 
 
 @pytest.mark.parametrize("lmax", [2, 6])
@@ -179,8 +258,8 @@ def test_without_noise_the_truth_has_no_misfit_once_corrected(clean):
         misfits(clean, gradient_model="exact"), misfits(clean), misfits(clean, correct_gradients=False), strict=True
     ):
         assert exact < 3e-5
-        assert exact < reduced < 2e-3
-        assert ignored > 5 * reduced
+        assert exact < reduced < 2e-4
+        assert ignored > 50 * reduced
 
 
 @pytest.mark.parametrize("model", ["reduced", "exact"])

@@ -8,9 +8,12 @@ import pytest
 import torch
 from dipy.reconst.forecast import psi_l
 from scipy.integrate import quad
+from scipy.spatial.transform import Rotation
 from scipy.special import dawsn, erf, eval_legendre
 
 from napari_smi_inr.signal_model.kernel import kernel, legendre_projections, quadrature_nodes
+from napari_smi_inr.signal_model.spherical_harmonics import degrees, real_sh
+from napari_smi_inr.signal_model.tensor_signal import predict_tensor_signal
 
 ORDERS = (0, 2, 4, 6, 8)
 ALPHAS = (-16.0, -9.3, -4.0, -1.0, -0.1, -1e-3, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 0.1, 0.7, 1.0, 4.0, 10.0, 21.7, 32.0)
@@ -241,3 +244,40 @@ class TestKernel:
             [response(b[g], b_delta[g], *(t[n, 0] for t in tissue), lmax=4) for g in range(3)] for n in range(2)
         ]
         np.testing.assert_allclose(got, one_by_one, atol=1e-14)
+
+
+def frames(n, seed=0):
+    """(n, 3) axes each of u, e₁ and e₂."""
+    return np.moveaxis(Rotation.random(n, random_state=seed).as_matrix(), 2, 0)
+
+
+class TestAsymmetry:
+    @pytest.mark.parametrize("b_delta", [0.8, 0.3, 0.0, -0.2, -0.5])
+    @pytest.mark.parametrize("l", [0, 2, 4])
+    def test_is_the_slope_of_the_signal_by_the_asymmetry(self, b_delta, l):
+        """For the part of order l of an FOD in several frames, against the sum over the sphere."""
+        b, step, lmax, (u, one, other) = 3.0, 1e-4, 4, frames(6)
+        fod = np.random.default_rng(1).normal(size=15) * (degrees(lmax) == l)
+        symmetric = (1 - b_delta) / 3 * np.eye(3) + b_delta * u[:, :, None] * u[:, None]
+        asymmetry = one[:, :, None] * one[:, None] - other[:, :, None] * other[:, None]
+        tensors = b * (symmetric[None] + np.multiply.outer([step, -step], asymmetry))
+        values = {name: np.full(2, value) for name, value in (TISSUE | {"S0": 1.0}).items()}
+        above, below = predict_tensor_signal(values, np.tile(fod, (2, 1)), tensors)
+        response = kernel(*double(b, b_delta, *TISSUE.values()), lmax=lmax, asymmetric=True).numpy()
+        of_order = response[3 + l // 2 - 1] if l else 0.0  # A_l follows K_0, K_2 and K_4
+        expected = 4 * np.pi * b * of_order * ((real_sh(one, lmax) - real_sh(other, lmax)) @ fod)
+        np.testing.assert_allclose((above - below) / (2 * step), expected, atol=1e-7)
+
+    @pytest.mark.parametrize(("lmax", "n"), [(0, 0), (2, 1), (4, 2), (8, 2)])
+    def test_leaves_the_kernel_as_it_is_and_ends_at_order_four(self, lmax, n):
+        given = double(3.0, -0.5, *TISSUE.values())
+        both = kernel(*given, lmax=lmax, asymmetric=True)
+        assert len(both) == lmax // 2 + 1 + n
+        torch.testing.assert_close(both[: lmax // 2 + 1], kernel(*given, lmax=lmax))
+        torch.testing.assert_close(both[lmax // 2 + 1 :], kernel(*given, lmax=4, asymmetric=True)[3 : 3 + n])
+
+    def test_of_spherical_encoding_sees_order_two_alone(self):
+        _, _, _, second, fourth = kernel(*double(2.0, 0.0, *TISSUE.values()), lmax=4, asymmetric=True)
+        stick, zeppelin = 0.55 * 2.2 * np.exp(-2 * 2.2 / 3), 0.45 * 1.2 * np.exp(-2 * 3.0 / 3)
+        assert float(second) == pytest.approx(-2 / 15 * (stick + zeppelin), abs=1e-15)
+        assert float(fourth) == pytest.approx(0, abs=1e-15)

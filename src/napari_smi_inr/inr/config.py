@@ -62,7 +62,7 @@ class FitConfig(Settings):
     )
     gradient_model: Literal["reduced", "exact"] = Field(
         "reduced",
-        description="deviating b-tensors that are not linear as the nearest axially symmetric ones, or, slower, as is",
+        description="deviating b-tensors, unless linear, to first order in their asymmetry, or, slower, as they are",
     )
     nonnegativity: float = Field(5.0, ge=0, description="weight of the FOD non-negativity term")
     grow: bool = Field(True, description="let features, width and batch size grow with the number of voxels")

@@ -80,7 +80,7 @@ class SignalModel(nn.Module):
         return signal @ self.project.T
 
     def forward(self, tissue: Tissue, voxels: torch.Tensor | None = None) -> torch.Tensor:
-        """(N, R) predictions for N points; which voxels they are makes no difference here."""
+        """(N, R) predictions for N points; which voxels they are of makes no difference here."""
         Di, De, Dp, f = tissue.kernel[:, :, None].unbind(1)  # (N, 1) each, against G groups
         response = kernel(self.b, self.b_delta, Di, De, Dp, f, self.lmax, self.nodes)  # (N, G, L)
         parts = [

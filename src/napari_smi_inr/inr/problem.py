@@ -158,7 +158,7 @@ class Problem:
 
     def _predict(self, model: SignalModel | VoxelSignalModel, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """(n, R) signal of n voxels, each the mean over its K points."""
-        predicted: torch.Tensor = model(tissue, voxels.repeat_interleave(self.points_per_voxel))
+        predicted: torch.Tensor = model(tissue, voxels)
         return predicted.view(len(voxels), self.points_per_voxel, -1).mean(1)
 
 

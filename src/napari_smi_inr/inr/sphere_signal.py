@@ -50,9 +50,10 @@ class SphereSignal(nn.Module):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
 
     def forward(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
-        """(n, V) predictions for n of the voxels."""
-        given = (tissue.kernel, tissue.S0[:, None] * (tissue.fod @ self.density), voxels)
-        n_chunks = min(len(voxels), -(-len(voxels) * self.trace.shape[2] * len(self.quadratic) // _AT_ONCE))
+        """(n·K, V) predictions of n of the voxels, from the tissue at K points of each."""
+        density = tissue.S0[:, None] * (tissue.fod @ self.density)
+        given = (*(part.view(len(voxels), -1, part.shape[1]) for part in (tissue.kernel, density)), voxels)
+        n_chunks = min(len(voxels), -(-len(density) * self.trace.shape[2] * len(self.quadratic) // _AT_ONCE))
         if n_chunks <= 1:
             return self._predict(*given)
         chunks = zip(*(part.tensor_split(n_chunks) for part in given), strict=True)
@@ -60,9 +61,9 @@ class SphereSignal(nn.Module):
 
     def _predict(self, parameters: torch.Tensor, density: torch.Tensor, voxels: torch.Tensor) -> torch.Tensor:
         """S0 Σ_j P(n_j) [f exp(-Di nᵀBn) + (1 - f) exp(-De nᵀBn - Dp (tr B - nᵀBn))], weights within `density`."""
-        Di, De, Dp, f = parameters[:, :, None, None].unbind(1)
-        along = self.quadratic @ self.tensors[voxels]  # (n, J, V)
+        Di, De, Dp, f = parameters[..., None, None].unbind(2)  # (n, K, 1, 1)
+        along = (self.quadratic @ self.tensors[voxels])[:, None]  # (n, 1, J, V)
         stick = torch.exp(-Di * along)
-        zeppelin = torch.exp((Dp - De) * along - Dp * self.trace[voxels])
-        share = density[:, None]
-        return ((f * share) @ stick + ((1.0 - f) * share) @ zeppelin)[:, 0]
+        zeppelin = torch.exp((Dp - De) * along - Dp * self.trace[voxels][:, None])
+        share = density[:, :, None]
+        return ((f * share) @ stick + ((1.0 - f) * share) @ zeppelin).flatten(0, 2)

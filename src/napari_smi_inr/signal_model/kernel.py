@@ -8,6 +8,11 @@ and radial diffusivity D∥ and D⊥ depends on x = n·u alone (arXiv 2506.15762
 Its projections on P_l come from c_l(α) = ∫₀¹ exp(-α x²) P_l(x) dx with α = b b_delta (D∥ - D⊥). The
 closed forms in erf(√α) cancel to nothing at small α and do not exist for α < 0; Gauss-Legendre
 quadrature is exact to rounding for either sign, and its gradient comes for free.
+
+An asymmetry ε of the b-tensor, b ε (e₁e₁ᵀ - e₂e₂ᵀ) across u, changes the signal of a fibre to first order by
+-b ε (D∥ - D⊥) k(x) (1 - x²) cos 2φ, with φ about u from e₁. Its part of order l is 4π b ε A_l Σ_m p_lm
+[Y_lm(e₁) - Y_lm(e₂)] with A_l = -(D∥ - D⊥) ∫₀¹ k(x) (1 - x²)² P_l''(x)/P_l''(0) dx / 4: at the equator, x = 0,
+Y_lm(e₁) - Y_lm(e₂) keeps what goes with cos 2φ, and up to l = 4 nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ from scipy.special import eval_legendre
 ORDINARY_ALPHA = 32.0
 """|α| = b·D of the strongest ordinary protocol: b = 8 ms/µm² and D = 4 µm²/ms."""
 
+ASYMMETRY_LMAX = 4
+"""Highest order in which asymmetry is seen: those above add less than its second power, which is left out, too."""
+
 
 @lru_cache(maxsize=64)
 def quadrature(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,6 +41,15 @@ def quadrature(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) 
         torch.as_tensor(x**2, dtype=dtype, device=device),
         torch.as_tensor(weighted, dtype=dtype, device=device),
     )
+
+
+@lru_cache(maxsize=64)
+def _asymmetry_weights(nodes: int, lmax: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """(nodes, orders l = 2, 4) weights times (1 - x²)² P_l''(x)/P_l''(0) / 4."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    x2 = ((x + 1) / 2) ** 2
+    across = (w / 8 * (1 - x2) ** 2)[:, None] * np.stack([np.ones_like(x2), 1 - 7 * x2], axis=1)
+    return torch.as_tensor(across[:, : min(lmax, ASYMMETRY_LMAX) // 2], dtype=dtype, device=device)
 
 
 def quadrature_nodes(alpha_max: float, dtype: torch.dtype) -> int:
@@ -77,9 +94,15 @@ def legendre_projections(alpha: Any, lmax: int, nodes: int | None = None) -> tor
 
 
 def _compartment(
-    b: torch.Tensor, b_delta: torch.Tensor, axial: torch.Tensor, radial: torch.Tensor | float, lmax: int, nodes: int
+    b: torch.Tensor,
+    b_delta: torch.Tensor,
+    axial: torch.Tensor,
+    radial: torch.Tensor | float,
+    lmax: int,
+    nodes: int,
+    asymmetric: bool,
 ) -> torch.Tensor:
-    """(…, lmax/2 + 1) projections of one compartment's k(x).
+    """(…, lmax/2 + 1) projections of one compartment's k(x), those of its asymmetry after them.
 
     The exponent is summed before it is exponentiated: it never exceeds 0 for non-negative
     diffusivities, so nothing overflows for planar encoding either.
@@ -88,7 +111,11 @@ def _compartment(
     spread = axial - radial
     isotropic = b * (radial + spread * (1.0 - b_delta) / 3.0)
     exponent = isotropic[..., None] + (b * b_delta * spread)[..., None] * x2
-    return torch.exp(-exponent) @ weighted
+    response = torch.exp(-exponent)
+    if not asymmetric:
+        return response @ weighted
+    across = response @ _asymmetry_weights(nodes, lmax, axial.dtype, axial.device)
+    return torch.cat([response @ weighted, -spread[..., None] * across], dim=-1)
 
 
 def kernel(
@@ -100,6 +127,8 @@ def kernel(
     f: torch.Tensor,
     lmax: int,
     nodes: int | None = None,
+    *,
+    asymmetric: bool = False,
 ) -> torch.Tensor:
     """Kernel K_l of the two-compartment Standard Model: a stick (f) and a zeppelin (1 - f).
 
@@ -115,16 +144,19 @@ def kernel(
         Highest even order.
     nodes
         Quadrature nodes, when the range of α is known beforehand.
+    asymmetric
+        Add the kernel of the b-tensor's asymmetry.
 
     Returns
     -------
     (…, lmax/2 + 1), so that the signal along u is 4π S0 Σ_lm K_l p_lm Y_lm(u) (arXiv 2506.15762, eq. 7).
+    With asymmetry followed by A_l [µm²/ms] of l = 2 and, up to `lmax`, 4, to which b ε belongs.
     """
     if nodes is None:
         fastest = max(float(diffusivity.detach().max()) for diffusivity in (Di, De, Dp))
         largest = float((b * b_delta.abs()).detach().max()) * fastest
         nodes = quadrature_nodes(largest, Di.dtype)
     fraction = f[..., None]
-    stick = _compartment(b, b_delta, Di, 0.0, lmax, nodes)
-    zeppelin = _compartment(b, b_delta, De, Dp, lmax, nodes)
+    stick = _compartment(b, b_delta, Di, 0.0, lmax, nodes, asymmetric)
+    zeppelin = _compartment(b, b_delta, De, Dp, lmax, nodes, asymmetric)
     return fraction * stick + (1.0 - fraction) * zeppelin

@@ -19,7 +19,7 @@ _INR = next(iter(METHODS))
 _DETAILS = {"automatic": "auto", "a length": "length", "published rule": "field-of-view"}
 _ORDERS = (0, 2, 4, 6, 8)
 _ORDERS_OF = {"nn": (2,)}
-_GRADIENTS = [("axially symmetric", "reduced"), ("exact", "exact")]
+_GRADIENTS = [("first order", "reduced"), ("exact", "exact")]
 _LOSSES = {"least squares": "mse", "Rician likelihood": "rician"}
 
 
@@ -189,8 +189,8 @@ def _advanced() -> dict[str, Any]:
         "gradient_model": named(
             ComboBox(label="Deviating gradients", choices=_GRADIENTS, value=defaults.gradient_model),
             "b-tensors of non-uniform gradients",
-            "Only with a gradient deviation. Linear b-tensors are exact either way; others are taken as the nearest "
-            "axially symmetric ones, or, many times slower, as they are.",
+            "Only with a gradient deviation. Linear b-tensors are exact either way; others are taken to first order "
+            "in the asymmetry the gradients give them, or, many times slower, as they are.",
         ),
         "batch_size": named(
             SpinBox(label="Batch [voxels]", min=1, max=1_000_000, value=defaults.batch_size),
