@@ -109,6 +109,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "cubic interpolation of voxel-wise maps?",
             "experiment 6",
             "super_resolution",
+            snr=(50.0, 20.0),
             needs_phantom=True,
         ),
         Experiment(

@@ -109,7 +109,8 @@ def _density(axes: Axes, estimate: Values, truth: Values, span: tuple[float, flo
     beyond = 100 * (1 - counts.sum() / estimate.size)
     if beyond >= _WORTH_TELLING:
         words = f"{beyond:.1f} % beyond"
-        axes.text(0.97, 0.03, words, transform=axes.transAxes, ha="right", fontsize=SMALL, color=FAINT)
+        label = axes.text(0.97, 0.03, words, transform=axes.transAxes, ha="right", fontsize=SMALL, color=INK)
+        label.set_path_effects([withStroke(linewidth=2.2, foreground=PAPER)])
     return mesh
 
 
