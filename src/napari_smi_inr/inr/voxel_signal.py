@@ -18,7 +18,8 @@ from .network import Tissue
 from .sphere_signal import SphereSignal
 
 _KEPT = 2**26
-"""Floats of basis and weights kept in memory (256 MB); beyond, they are computed anew for each batch."""
+"""Floats of basis and weights kept in memory (256 MB) for linear shells, and as many for the others; beyond, they are
+computed anew for each batch."""
 
 _CHUNK = 1024
 """Voxels whose basis is computed at a time."""
