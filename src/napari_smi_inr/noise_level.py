@@ -76,7 +76,7 @@ def noise_note(
 
 def comparable_b0(acquisition: Acquisition) -> NDArray[np.bool_]:
     """(V,) b = 0 volumes of the lowest b-value, which differ by noise alone."""
-    return acquisition.is_b0 & (acquisition.b <= acquisition.b.min() + _SAME_B)
+    return np.asarray(acquisition.is_b0 & (acquisition.b <= acquisition.b.min() + _SAME_B))
 
 
 def noise_from_b0(
