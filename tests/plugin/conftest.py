@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QScrollBar, QWidget
 
 SHAPE = (28, 28, 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(request, qapp):
+    """At the end of the session, while there still is a display: no thread and no window of ours may be left.
+
+    PyQt deletes what is left while it walks through a table of it, and that table moves when a widget that is being
+    deleted calls back into Python too often: the process may then end in a segmentation fault, after all tests.
+    """
+    yield
+    if request.session.testsfailed:  # whose tracebacks keep what they saw
+        return
+    gc.collect()
+    qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete))
+    assert [t.name for t in threading.enumerate() if t.name.startswith("smi-inr")] == []
+    assert [w for w in qapp.topLevelWidgets() if type(w).__module__.startswith("napari_smi_inr")] == []
 
 
 def straight_affine() -> np.ndarray:

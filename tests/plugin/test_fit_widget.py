@@ -1,5 +1,7 @@
+import gc
 import re
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +197,18 @@ def test_closing_during_a_fit_leaves_no_thread_running(loaded, press, qtbot, how
         viewer.close()
     qtbot.waitUntil(lambda: not worker.is_running, timeout=2_000)
     qtbot.wait(300)  # what the thread has said before must find nobody, quietly
+
+
+def test_a_closed_dock_lets_its_widget_go(loaded, press, idle, qtbot):
+    _, _, docked, widget = loaded(epochs=2)
+    press(widget.run.run_button)
+    idle(widget)
+    gone = weakref.ref(widget)
+    qtbot.mouseClick(docked.title.close_button, Qt.MouseButton.LeftButton)
+    del docked, widget
+    qtbot.wait(100)
+    gc.collect()
+    assert gone() is None
 
 
 def test_layers_the_user_removes_are_not_missed(loaded, press, idle, qtbot):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from ._qt.painting import after_painting, set_movie_speed
 from .field_layers import add_zoom, fields_in, is_continuous, maps_suffix
 from .fit_job import Maps, Outcome
 from .fit_session import FitSession
+from .helper import Attempt, Helper
 from .layer_origin import KEY, MapOrigin, origin_of
 from .napari_compat import main_window, unwrapped
 from .scan_request import ScanRequest
@@ -34,14 +34,6 @@ PLUGIN = "napari-smi-inr"
 _TICKS = 100  # few: each redraws the window
 _CALM = 10  # percent of their speed at which animations run during a fit
 _PATIENCE = 3.0  # seconds to wait for the worker when everything closes
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt:
-    """What came of something tried on another thread: a value or an error."""
-
-    value: Any
-    error: Exception | None = None
 
 
 class FitController:
@@ -64,7 +56,7 @@ class FitController:
         self.zoom_layer: Any = None
         self._viewer = viewer
         self._worker: Any = None
-        self._helpers: list[Any] = []
+        self._helpers: list[Helper] = []
         self._progress: Any = None
         self._advancing = False
         self._layers: Any = None
@@ -136,19 +128,26 @@ class FitController:
             return
         self._closed = True
         self.session.stop()
-        deadline = time.monotonic() + _PATIENCE
-        for worker in (self._worker, *self._helpers):
-            while worker is not None and worker.is_running and time.monotonic() < deadline:
-                time.sleep(0.01)
+        self._wait(_PATIENCE)
         self._end_progress()
         self.session.maps_ready.disconnect(self._show_maps)
         self.session.ended.disconnect(self._on_ended)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
 
+    def _wait(self, seconds: float) -> None:
+        """Wait for the threads, but not for long: an export may go on, and tells when it is done."""
+        deadline = time.monotonic() + seconds
+        worker, self._worker = self._worker, None
+        while (worker and worker.is_running) or any(helper.busy for helper in self._helpers):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.01)
+
     def _help(self, action: Callable[[], Any], done: Callable[[Attempt], None]) -> None:
         """Do something on a thread of its own, and hand over what came of it."""
-        self._helpers = [worker for worker in self._helpers if worker.is_running]
-        self._helpers.append(create_worker(_attempt, action, _connect={"returned": done}))
+        helper = Helper(action, done)
+        self._helpers = [*(other for other in self._helpers if other.awaited), helper]
+        create_worker(helper.run, _connect={"returned": helper.deliver})
 
     def _on_yielded(self, update: Any) -> None:
         if self._closed:
@@ -235,14 +234,6 @@ def _write(field: Estimate, folder: Path, name: str) -> list[Path]:
     from ..results import write_results  # brings torch, which the dock widget need not wait for
 
     return write_results(field, folder, name, "" if is_continuous(field) else field.config.method)
-
-
-def _attempt(action: Callable[[], Any]) -> Attempt:
-    """Do something on a worker thread, whose own error handling would lose a RuntimeError."""
-    try:
-        return Attempt(action())
-    except Exception as error:
-        return Attempt(None, error)
 
 
 class _reporting:  # noqa: N801 (a context manager reads as a verb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from typing import Any
 
@@ -67,6 +68,7 @@ class ZoomSession:
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         canvas_orientation.attach(viewer)
+        atexit.register(self.close)  # a script may end without closing its window, and the thread must end before Qt
 
     @property
     def field(self) -> Field:
@@ -140,6 +142,7 @@ class ZoomSession:
         if key is None:
             return
         del _sessions[key]
+        atexit.unregister(self.close)
         self.worker.stop()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,8 @@ class WorkerBridge(QObject):
         self._timer.timeout.connect(refresh)
         self._news.connect(self._start_timer)
         self._error.connect(show_error)
+        self._open = True
+        self._emitting = threading.Lock()
         self._window = window
         if window is not None:
             window.destroyed.connect(self._on_end)
@@ -68,7 +71,9 @@ class WorkerBridge(QObject):
         self._timer.setInterval(REFRESH_3D_MS if ndisplay == 3 else REFRESH_MS)
 
     def close(self) -> None:
-        """Cut all connections and go."""
+        """Cut all connections and go; whatever a thread has to say from now on falls silent."""
+        with self._emitting:  # deleting an object in the midst of its signal is a crash
+            self._open = False
         self._timer.stop()
         application = QApplication.instance()
         if application is not None:
@@ -84,7 +89,6 @@ class WorkerBridge(QObject):
         self._ended()
 
     def _emit(self, signal: Any, *arguments: Any) -> None:
-        try:
-            signal.emit(*arguments)
-        except RuntimeError:  # the Qt object went first, at interpreter exit; there is nobody left to tell
-            return
+        with self._emitting:
+            if self._open:
+                signal.emit(*arguments)
