@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .estimation.estimate import Estimate
+from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
 from .io.maps import about, map_name, save_fod, save_maps, write_sidecar
+from .io.nifti import write_image
 from .io.stream import stream_image
 from .parameters import FOD, PARAMETERS
 from .sampling.request import SampleRequest
@@ -21,6 +23,9 @@ from .sampling.sampler import Sampler
 
 FIELD_SUFFIX = ".smi.safetensors"
 """Ending of a field file's name."""
+
+_NOISE = "sigma"
+"""File label of the noise map."""
 
 CONVENTIONS = {
     "Space": "scanner, RAS millimetres, by the affine of the scan",
@@ -60,7 +65,8 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
 
     Returns
     -------
-    The maps (each with a JSON side-car), the FOD and, of an INR, the field file ``<name>.smi.safetensors``.
+    The maps (each with a JSON side-car), the FOD, of an INR the field file ``<name>.smi.safetensors``, and of a
+    method that went by a noise level the map of it.
 
     Raises
     ------
@@ -73,6 +79,10 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
     if isinstance(field, FittedField):
         paths.append(target / f"{name or 'field'}{FIELD_SUFFIX}")
         field.save(paths[-1])
+    if isinstance(field, VoxelFit) and (noise := field.noise_map()) is not None:
+        paths.append(target / map_name(_NOISE, name, desc))
+        write_image(paths[-1], noise, field.affine)
+        write_sidecar(paths[-1], {"Description": "standard deviation of the noise", "Units": "signal"}, record)
     return paths
 
 

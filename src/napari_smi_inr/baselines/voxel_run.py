@@ -55,6 +55,7 @@ class VoxelRun:
         self._squared, self._known = 0.0, 0
         self.worked = 0.0 if started is None else time.perf_counter() - started
         self.training: dict[str, Any] = {}
+        self.noise: NDArray[np.floating] | None = None
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -123,5 +124,6 @@ class VoxelRun:
             scale=self.dataset.scale,
             acquisition=self.dataset.acquisition,
             record=provenance(self.dataset, self.device),
+            noise=None if self.noise is None else self.noise[self._done],
             training={"rmse": self.dataset.scale * self._rms, **self.training},
         )

@@ -42,6 +42,8 @@ class VoxelFit:
         Provenance: versions, device, input checksums and notes.
     training
         How the fit went.
+    noise
+        (N,) standard deviation of the noise [signal] that the method went by; None where it needs none.
     """
 
     config: Settings
@@ -53,6 +55,7 @@ class VoxelFit:
     acquisition: Acquisition
     record: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    noise: NDArray[np.floating] | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -77,10 +80,16 @@ class VoxelFit:
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
         """(X, Y, Z) maps by symbol, NaN outside the mask."""
-        maps = {symbol: np.full(self.shape, np.nan, dtype=np.float32) for symbol in SCALARS}
-        for symbol, values in zip(SCALARS, self.scalars.T, strict=True):
-            maps[symbol][self.mask] = values
-        return maps
+        return {symbol: self._on_grid(values) for symbol, values in zip(SCALARS, self.scalars.T, strict=True)}
+
+    def noise_map(self) -> NDArray[np.float32] | None:
+        """(X, Y, Z) map of :attr:`noise`, NaN outside the mask; None where there is none."""
+        return None if self.noise is None else self._on_grid(self.noise)
+
+    def _on_grid(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        grid = np.full(self.shape, np.nan, dtype=np.float32)
+        grid[self.mask] = values
+        return grid
 
     def fod_map(self) -> NDArray[np.float32]:
         """(X, Y, Z, C) SH coefficients on the scan's grid, zero outside the mask."""

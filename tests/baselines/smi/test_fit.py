@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from napari_smi_inr.baselines.smi.training_set import PRIOR, TARGETS
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.metrics import compare
 from napari_smi_inr.parameters import SCALARS
+from napari_smi_inr.results import write_results
 from napari_smi_inr.signal_model.spherical_harmonics import P00
 from napari_smi_inr.simulation.protocol import spread_axes
 
@@ -250,3 +252,17 @@ def test_progress_goes_from_training_to_fit_and_can_be_left_at_any_time(clean):
 def test_the_published_settings_are_the_defaults():
     config = SmiConfig()
     assert (config.n_training, config.degree, config.noise_levels, config.rician_correction) == (100_000, 3, 10, False)
+
+
+def test_the_noise_it_went_by_comes_as_a_map(noisy, noisy_fit, tmp_path):
+    np.testing.assert_array_equal(noisy_fit.noise_map()[noisy.mask], noisy.noise[noisy.mask])
+    assert np.isnan(noisy_fit.noise_map()[~noisy.mask]).all()
+    write_results(noisy_fit, tmp_path)
+    written = nib.load(tmp_path / "model-sm_param-sigma_dwimap.nii.gz").get_fdata(dtype=np.float32)
+    np.testing.assert_array_equal(written, noisy_fit.noise_map())
+
+
+def test_noise_that_is_not_given_is_found_and_told(noisy):
+    unknown = dataclasses.replace(noisy, noise=None)
+    found = smi.fit(unknown, "smi", **QUICK).noise_map()[noisy.mask]
+    assert np.median(found / noisy.noise[noisy.mask]) == pytest.approx(1, abs=0.1)

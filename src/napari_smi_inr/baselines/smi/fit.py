@@ -45,6 +45,7 @@ def smi_steps(dataset: DiffusionDataset, config: SmiConfig) -> Iterator[Step]:
     course = Course(_PHASES)
     run = VoxelRun(dataset, config, device)
     solver = Solver(dataset, config, run.training)
+    run.noise = solver.sigma
     learning = Learning(solver.invariants, np.unique(solver.levels).tolist(), config, device)
     course.worked = time.perf_counter() - began  # finding the noise level can take long
     for share in course.working(share for share in learning.steps()):

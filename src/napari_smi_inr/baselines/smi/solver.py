@@ -48,6 +48,8 @@ class Solver:
         Those of the protocol.
     levels
         (N,) noise level of each voxel of the mask.
+    sigma
+        (N,) the noise itself, in the scan's units.
 
     Raises
     ------
@@ -58,11 +60,11 @@ class Solver:
     def __init__(self, dataset: DiffusionDataset, config: SmiConfig, training: dict[str, Any]) -> None:
         self._acquisition, self._config, self._training = dataset.acquisition, config, training
         self.invariants = Invariants(dataset.acquisition)
-        self._sigma, noise_note = noise_of(dataset)
+        self.sigma, noise_note = noise_of(dataset)
         self._signal, self._scale = dataset.signal[dataset.mask], dataset.scale
         first = self._measured(slice(None), self.invariants.shells[0].volumes)
         self._S0 = np.maximum(np.abs(first.mean(axis=1)), _LEAST_S0 * self._scale)
-        self.levels = levels_of(self._sigma / self._S0, config.noise_levels)
+        self.levels = levels_of(self.sigma / self._S0, config.noise_levels)
         self._fods = FodFit(dataset.acquisition, config.lmax)
         self._regressions: dict[int, Regression] = {}
         self._n_clipped, self._n_solved = np.zeros(len(TARGETS)), 0
@@ -81,7 +83,7 @@ class Solver:
         signal = self._measured(voxels)
         values = self._regressed(self.invariants.measure(signal) / S0[:, None], self.levels[voxels])
         response = self._response(values)
-        fod = self._fods.solve(signal / S0[:, None], response, self._sigma[voxels] / S0)
+        fod = self._fods.solve(signal / S0[:, None], response, self.sigma[voxels] / S0)
         values["S0"] = S0
         error = (predict_signal(values, fod, self._acquisition) - signal) / self._scale
         return Solution(np.stack([values[s] for s in SCALARS], axis=1), fod, float(np.mean(error**2)))
@@ -93,7 +95,7 @@ class Solver:
         signal = self._signal[voxels][:, volumes].astype(np.float64)
         if not self._config.rician_correction:
             return signal
-        return np.asarray(np.sqrt(np.abs(signal**2 - self._sigma[voxels, None] ** 2)))
+        return np.asarray(np.sqrt(np.abs(signal**2 - self.sigma[voxels, None] ** 2)))
 
     def _regressed(self, features: NDArray[np.float64], levels: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
         """(n,) parameters by symbol, each voxel's by the regression of its noise level."""
