@@ -14,6 +14,7 @@ from ..sampling.field import Field
 from ..sampling.sampler import Sampler
 from . import canvas_orientation, slider
 from ._qt.bridge import WorkerBridge
+from ._qt.ending import end_with_python
 from .napari_compat import main_window, unwrapped
 from .parameter_look import Look
 from .pyramid import Pyramid
@@ -68,7 +69,8 @@ class ZoomSession:
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         canvas_orientation.attach(viewer)
-        atexit.register(self.close)  # a script may end without closing its window, and the thread must end before Qt
+        end_with_python(viewer)
+        atexit.register(self.close)  # a viewer without a window has a thread, too
 
     @property
     def field(self) -> Field:

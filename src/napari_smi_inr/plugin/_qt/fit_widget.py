@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -18,7 +17,7 @@ from ..fit_session import FitSession, quality_text
 from ..helper import Attempt
 from ..scan_request import ScanRequest
 from .data_section import DataSection
-from .ending import delete_now, wait_for_threads
+from .ending import end_with_python
 from .errand import Errand
 from .form import Column, Section
 from .model_section import ModelSection
@@ -58,7 +57,7 @@ class FitWidget(QWidget):
         self._devices = Errand(self, find_devices)
         self._devices.answered.connect(self.model.show_devices)
         self._devices.go()
-        atexit.register(self._end_with_python)
+        end_with_python(napari_viewer)
 
     def run_when_loaded(self) -> None:
         """Press Run for the user as soon as there is a dataset."""
@@ -73,23 +72,12 @@ class FitWidget(QWidget):
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self._end_with_python)
         self.session.status_changed.disconnect(self._show_status)
         self.session.curves_grew.disconnect(self.run.plot.show_curves)
         self.session.ended.disconnect(self._show_quality)
         self.controller.close()
         self.data.close_section()
         self._viewer.events.theme.disconnect(self._follow_theme)
-
-    def _end_with_python(self) -> None:
-        """End before Qt does, in a script that never closes its window.
-
-        PyQt deletes what is left while it walks through a table of it, and that table moves when a widget that is
-        being deleted calls back into Python too often: a segmentation fault, now and then.
-        """
-        self.shut_down()
-        wait_for_threads()
-        delete_now(self)
 
     def event(self, event: QEvent | None) -> bool:
         """Notice the end of the dock widget: napari takes its content out, and lets it drop."""
