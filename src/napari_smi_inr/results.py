@@ -49,6 +49,11 @@ def record_of(field: Estimate) -> dict[str, Any]:
     return strict
 
 
+def label_of(field: Estimate) -> str:
+    """BIDS ``desc-<label>`` of an estimate's maps: its method, and nothing for the INR."""
+    return "" if isinstance(field, FittedField) else field.config.method
+
+
 def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str = "") -> list[Path]:
     """Write everything a fit gives.
 

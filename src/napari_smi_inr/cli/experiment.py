@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..experiments.catalogue import EXPERIMENTS
-from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask, Noise
+from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
 from .progress import INTERRUPTED, fit_with_progress
 
 if TYPE_CHECKING:
@@ -173,12 +172,5 @@ def _overrides(words: list[str], epochs: int | None) -> dict[str, dict[str, Any]
         method, dot, setting = name.partition(".")
         if not (equals and dot and setting):
             raise InputError("--set", f"{word!r} is not METHOD.NAME=VALUE.", "Give one such as inr.epochs=200.")
-        found.setdefault(method, {})[setting] = _value(value)
+        found.setdefault(method, {})[setting] = setting_value(value)
     return found
-
-
-def _value(word: str) -> Any:
-    try:
-        return json.loads(word)
-    except ValueError:
-        return word

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
 from ..methods import METHODS, make_settings
-from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
+from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
 from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
@@ -98,7 +97,7 @@ def fit(
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
     from ..io.noise import parse_noise
-    from ..results import write_results
+    from ..results import label_of, write_results
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
@@ -107,7 +106,7 @@ def fit(
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
     field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
-    paths = write_results(field, folder, name, "" if method == _DEFAULT_METHOD else method)
+    paths = write_results(field, folder, name, label_of(field))
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     tell_if_interrupted(finished)
 
@@ -129,12 +128,5 @@ def _pairs(given: list[str], taken: Iterable[str]) -> dict[str, Any]:
         if name in taken:
             option = name.replace("_", "-")
             raise InputError("--set", f"{name} has an option of its own.", f"Write --{option} {value}.")
-        pairs[name] = _parsed(value)
+        pairs[name] = setting_value(value)
     return pairs
-
-
-def _parsed(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value

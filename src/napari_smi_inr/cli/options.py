@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,3 +54,11 @@ GradDev = Annotated[
         rich_help_panel=SCAN,
     ),
 ]
+
+
+def setting_value(text: str) -> Any:
+    """A setting's value as typed: as in JSON, or a plain word; its own table checks it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

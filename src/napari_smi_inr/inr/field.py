@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..acquisition import Acquisition
 from ..estimation.record import share_at_bound
 from ..parameters import FOD, SCALARS
+from ..sampling.coordinates import voxel_to_world
 from ..signal_model.spherical_harmonics import P2_SCALE
 from ..signal_model.standard_model import predict_signal
 from .config import FitConfig
@@ -123,8 +124,7 @@ class FittedField:
 
     @property
     def _centres(self) -> NDArray[np.float64]:
-        centres: NDArray[np.float64] = np.argwhere(self.mask) @ self.affine[:3, :3].T + self.affine[:3, 3]
-        return centres
+        return voxel_to_world(self.affine, np.argwhere(self.mask))
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
         """Maps on the scan's grid.

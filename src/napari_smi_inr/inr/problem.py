@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..acquisition import B0_THRESHOLD, Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
+from ..sampling.coordinates import voxel_to_world
 from .config import FitConfig
 from .loss import Nonnegativity, SignalModel, rician_mean, rician_nll, squared_error
 from .network import Tissue
@@ -78,8 +79,7 @@ class Problem:
 
     def __init__(self, dataset: DiffusionDataset, config: FitConfig, device: torch.device) -> None:
         self.scale = dataset.scale
-        voxels = np.argwhere(dataset.mask)
-        centres = voxels @ dataset.affine[:3, :3].T + dataset.affine[:3, 3]
+        centres = voxel_to_world(dataset.affine, np.argwhere(dataset.mask))
         self.centre = torch.as_tensor((centres.min(0) + centres.max(0)) / 2.0, dtype=torch.float32)
         self._centres = torch.as_tensor(centres, dtype=torch.float32).to(device)
         offsets = voxel_offsets(dataset.affine, config.voxel_average)

@@ -231,9 +231,9 @@ class FitController:
 
 
 def _write(field: Estimate, folder: Path, name: str) -> list[Path]:
-    from ..results import write_results  # brings torch, which the dock widget need not wait for
+    from ..results import label_of, write_results  # brings torch, which the dock widget need not wait for
 
-    return write_results(field, folder, name, "" if is_continuous(field) else field.config.method)
+    return write_results(field, folder, name, label_of(field))
 
 
 class _reporting:  # noqa: N801 (a context manager reads as a verb)
