@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """Input the user can mend.
@@ -19,3 +21,25 @@ class InputError(ValueError):
     def __init__(self, where: object, fault: str, remedy: str) -> None:
         self.where, self.fault, self.remedy = str(where), fault, remedy
         super().__init__(f"{where}: {fault} {remedy}")
+
+
+def require_library(name: str, purpose: str, extra: str) -> None:
+    """Make sure that an optional library is there.
+
+    Parameters
+    ----------
+    name
+        Its name, as imported.
+    purpose
+        What needs it, in the plural.
+    extra
+        The extra of this package that installs it.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    if find_spec(name) is None:
+        remedy = f'Install it: python -m pip install "napari-smi-inr[{extra}]".'
+        raise InputError(name, f"is not installed, and {purpose} need it.", remedy)

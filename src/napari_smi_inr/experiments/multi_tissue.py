@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from scipy.optimize import nnls
 
 from ..acquisition import Acquisition
 from ..dataset import DiffusionDataset
-from ..errors import InputError
+from ..errors import InputError, require_library
 from ..signal_model.spherical_harmonics import degrees, half_sphere, real_sh
 
 _TENSOR_B = 1.5  # ms/µm², the most that a tensor describes
@@ -48,9 +47,7 @@ def multi_tissue_fods(dataset: DiffusionDataset, lmax: int) -> NDArray[np.float6
     InputError
         If dipy is missing, or the linear encoding of the protocol does not suffice.
     """
-    if find_spec("dipy") is None:
-        remedy = 'Install it: python -m pip install "napari-smi-inr[experiments]".'
-        raise InputError("dipy", "is not installed, and multi-tissue FODs need it.", remedy)
+    require_library("dipy", "multi-tissue FODs", "experiments")
     linear = dataset.acquisition.is_b0 | (np.abs(dataset.acquisition.b_delta - 1) < 0.01)
     acquisition = dataset.acquisition.select(linear)
     order = min(lmax, acquisition.verdict().lmax)

@@ -6,11 +6,10 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, require_library
 from ..io.files import replacing
 from .tables import Table
 
@@ -101,9 +100,7 @@ def require_jinja() -> None:
     InputError
         If jinja2 is not installed.
     """
-    if find_spec("jinja2") is None:
-        remedy = 'Install it: python -m pip install "napari-smi-inr[experiments]".'
-        raise InputError("jinja2", "is not installed, and reports need it.", remedy)
+    require_library("jinja2", "reports", "experiments")
 
 
 def write_report(path: Path, sections: Sequence[Section], **about: Any) -> Path:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import require_library
 from ..io.files import output_folder, replacing
 from .style import DPI, FAINT, INK, LINE, NOTE, PAPER, SMALL, TITLE
 
@@ -24,9 +23,7 @@ def require_matplotlib() -> None:
     InputError
         If matplotlib is not installed.
     """
-    if find_spec("matplotlib") is None:
-        remedy = 'Install it: python -m pip install "napari-smi-inr[figures]".'
-        raise InputError("matplotlib", "is not installed, and figures need it.", remedy)
+    require_library("matplotlib", "figures", "figures")
 
 
 def new_figure(width: float, height: float) -> Figure:
