@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from magicgui.widgets import CheckBox
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
@@ -34,6 +35,13 @@ def named(widget: Any, name: str, tip: str = "") -> Any:
             part.setToolTip(tip)
             part.setAccessibleDescription(tip)
     return widget
+
+
+def check_box(label: str, value: bool) -> Any:
+    """Make a check box whose label stands in front, as everywhere, and not beside it once more."""
+    made = CheckBox(label=label, value=value)
+    made.native.setText("")
+    return made
 
 
 def may_be_cut(widget: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -12,7 +12,7 @@ from ...estimation.settings import Settings
 from ...inr.config import PRESETS, FitConfig
 from ...methods import METHODS, make_settings, settings_class
 from ..devices import Devices
-from .form import Rows, Section, may_be_cut, named
+from .form import Rows, Section, check_box, may_be_cut, named
 from .settings_form import SettingsForm
 
 _INR = next(iter(METHODS))
@@ -182,7 +182,7 @@ def _advanced() -> dict[str, Any]:
             "How strongly negative lobes of the FOD are discouraged.",
         ),
         "voxel_average": named(
-            CheckBox(label="Average over voxels", value=defaults.voxel_average, text=""),
+            check_box("Average over voxels", defaults.voxel_average),
             "Average over voxels",
             "Predict what a scanner measures, the average over a voxel. Finer structure for more time.",
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
-from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
+from magicgui.widgets import ComboBox, LineEdit, SpinBox
 from pydantic.fields import FieldInfo
 
 from ...estimation.settings import Settings
-from .form import Rows, named
+from .form import Rows, check_box, named
 
 _ELSEWHERE = {"method", "lmax", "device"}  # shared by all methods, and so among the controls above
 _LARGEST = 2**31 - 1
@@ -43,7 +43,7 @@ def _control(name: str, field: FieldInfo) -> Any:
 def _bare(label: str, field: FieldInfo) -> Any:
     kind, default = field.annotation, field.default
     if kind is bool:
-        return CheckBox(label=label, value=default, text="")
+        return check_box(label, default)
     if kind is int:
         low, high = _bounds(field)
         return SpinBox(label=label, value=default, min=low, max=high)
