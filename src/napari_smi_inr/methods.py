@@ -35,8 +35,11 @@ class Method(NamedTuple):
     steps: tuple[str, str]
 
 
+INR = "inr"
+"""The method that is continuous between voxels, and the one used where none is named."""
+
 METHODS: dict[str, Method] = {
-    "inr": Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
+    INR: Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
     "nn": Method(
         "supervised network",
         ("baselines.network.config", "NetworkConfig"),
@@ -66,7 +69,7 @@ def settings_class(method: str) -> type[Settings]:
     return found
 
 
-def make_settings(method: str = "inr", **given: Any) -> Settings:
+def make_settings(method: str = INR, **given: Any) -> Settings:
     """Checked settings of a method; ``None`` leaves one as it is.
 
     Raises

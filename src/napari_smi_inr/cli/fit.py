@@ -10,13 +10,12 @@ import typer
 
 from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
-from ..methods import METHODS, make_settings
+from ..methods import INR, METHODS, make_settings
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
 from .progress import fit_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
 _MODEL, _RUN = "The model", "The run"
-_DEFAULT_METHOD = next(iter(METHODS))
 
 
 def _help(name: str, text: str = "") -> str:
@@ -41,7 +40,7 @@ def fit(
             help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused.",
             rich_help_panel=_MODEL,
         ),
-    ] = _DEFAULT_METHOD,
+    ] = INR,
     lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
     loss: Annotated[
         str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
-from ..figures import compare_planes, draw_zoom_panels
+from ..figures import compare_planes, draw_zoom_panels, method_title
 from ..inr.field import FittedField
 from ..metrics import rmse
 from ..parameters import FOD
@@ -17,7 +17,7 @@ from ..signal_model.standard_model import predict_signal
 from . import pictures
 from .lab import LEFT_OUT, Lab
 from .outcome import Outcome, Result
-from .plan import METHOD_TITLES, MeasuredScan, Plan, Run
+from .plan import MeasuredScan, Plan, Run
 from .report import Picture, Presentation, Section, picture
 from .scattered import Interpolation, interpolate_scattered
 from .scores import Row, score_values, select
@@ -38,7 +38,7 @@ def runs(lab: Lab) -> list[Run]:
         for method in settings.methods:
             if scan is VOXELS and method != "inr":
                 continue  # voxel by voxel there is nothing to say of other voxels
-            title = METHOD_TITLES.get(method, method)
+            title = method_title(method)
             planned.append(Run(f"{scan.part}_{method}", title, scan, method, settings.of_method(method)))
     return planned
 
@@ -171,7 +171,7 @@ def _table(caption: str, rows: list[Row]) -> Table:
     names = list(dict.fromkeys(row["method"] for row in rows))
     shells = list(dict.fromkeys((row["b"], row["b_delta"]) for row in rows))
     columns = {
-        METHOD_TITLES.get(name, name): [
+        method_title(name): [
             100 * select(rows, method=name, b=b, b_delta=shape)[0]["rmse_of_b0"] for b, shape in shells
         ]
         for name in names
@@ -211,9 +211,7 @@ def _points(volumes: list[Row], voxels: list[Row]) -> list[str]:
     for what, rows in (("volumes", volumes), ("voxels", voxels)):
         overall = select(rows, b="all")
         if overall:
-            words = "; ".join(
-                f"{METHOD_TITLES.get(r['method'], r['method'])} {100 * r['rmse_of_b0']:.3f} %" for r in overall
-            )
+            words = "; ".join(f"{method_title(r['method'])} {100 * r['rmse_of_b0']:.3f} %" for r in overall)
             told.append(f"Error on {what} left out, of the mean b = 0 signal: {words}.")
     return told
 

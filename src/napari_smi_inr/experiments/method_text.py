@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..figures import method_title
 from ..simulation.protocol import PAPER_SHELLS
 from .catalogue import find_experiment
 from .lab import Lab
-from .plan import METHOD_TITLES, snr_text
+from .plan import snr_text
 from .settings import ExperimentSettings
 
 _ESTIMATORS = {
@@ -18,7 +19,7 @@ _ESTIMATORS = {
 
 def how_it_was_done(settings: ExperimentSettings, lab: Lab) -> list[str]:
     """Data, estimators and scores, a paragraph each."""
-    told = "; ".join(_ESTIMATORS.get(name, METHOD_TITLES.get(name, name)) for name in settings.methods)
+    told = "; ".join(_ESTIMATORS.get(name, method_title(name)) for name in settings.methods)
     paragraphs = [f"Estimators: {told}. Equal settings and seeds give equal results; the seed is {settings.seed}."]
     if not find_experiment(settings.experiment).needs_scan:
         volumes = sum(n for *_, n in PAPER_SHELLS)

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from ..figures import draw_curves
+from ..figures import draw_curves, method_title
 from . import pictures
 from .lab import Lab
 from .outcome import Outcome
-from .plan import METHOD_TITLES, Plan, Run, SimulatedScan, snr_label, snr_text
+from .plan import Plan, Run, SimulatedScan, snr_label, snr_text
 from .published import MEDIAN_ERRORS
 from .report import Picture, Presentation, Section, picture
 from .scores import SCORED, find, select
@@ -27,7 +27,7 @@ def runs(lab: Lab) -> list[Run]:
     return [
         Run(
             f"{snr_label(snr)}_{method}",
-            METHOD_TITLES.get(method, method),
+            method_title(method),
             SimulatedScan(snr, lmax=settings.lmax),
             method,
             settings.of_method(method),
@@ -66,7 +66,7 @@ def points(outcome: Outcome) -> list[str]:
                 outcome.metrics, snr=scan.snr, parameter=symbol, run=tuple(r.run.label for r in outcome.of(scan))
             )
             lowest = min(rows, key=lambda row: row["rmse"])
-            best.append(f"{symbol} {lowest['rmse']:.3g} ({METHOD_TITLES.get(lowest['method'], lowest['method'])})")
+            best.append(f"{symbol} {lowest['rmse']:.3g} ({method_title(lowest['method'])})")
         told.append(f"SNR {snr_text(scan.snr)}, lowest RMSE: {', '.join(best)}.")
     return told
 

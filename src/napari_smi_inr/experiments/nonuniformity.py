@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ..figures import method_title
 from ..methods import settings_class
 from . import pictures
 from .lab import Lab
 from .outcome import Outcome, Result
-from .plan import METHOD_TITLES, MeasuredScan, Plan, Run, SimulatedScan, snr_label, snr_text
+from .plan import MeasuredScan, Plan, Run, SimulatedScan, snr_label, snr_text
 from .report import Presentation, Section
 from .scores import SCORED, find
 from .tables import Better, Table, comparison
@@ -26,7 +27,7 @@ def runs(lab: Lab) -> list[Run]:
     for snr in settings.snr:
         uneven, even = (SimulatedScan(snr, lmax=settings.lmax, deviation=d) for d in (DEVIATION, 0.0))
         for method in settings.methods:
-            title, name = METHOD_TITLES.get(method, method), f"{snr_label(snr)}_{method}"
+            title, name = method_title(method), f"{snr_label(snr)}_{method}"
             for corrected in (True, False) if _can_correct(method) else (False,):
                 words = "corrected" if corrected else "not corrected"
                 own = settings.of_method(method, **({_SWITCH: corrected} if _can_correct(method) else {}))
@@ -41,7 +42,7 @@ def runs(lab: Lab) -> list[Run]:
             for corrected in (True, False):
                 words = "corrected" if corrected else "not corrected"
                 own = settings.of_method(method, **{_SWITCH: corrected})
-                title = f"{METHOD_TITLES.get(method, method)}, {words}"
+                title = f"{method_title(method)}, {words}"
                 label = f"in_vivo_{method}_{words.replace(' ', '_')}"
                 planned.append(Run(label, title, MeasuredScan(), method, own, {"corrected": corrected}))
     return planned

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InputError
-from ..figures import draw_curves, draw_fods
+from ..figures import draw_curves, draw_fods, method_title
 from ..methods import make_settings
 from . import pictures
 from .lab import Lab
 from .noise import paper_medians
 from .outcome import Outcome, Result
-from .plan import METHOD_TITLES, Plan, Run, SimulatedScan, snr_label, snr_text
+from .plan import Plan, Run, SimulatedScan, snr_label, snr_text
 from .published import MEDIAN_ERRORS
 from .report import Picture, Presentation, Section, picture
 from .scores import SCORED, Row, find
@@ -42,7 +42,7 @@ def _runs(lab: Lab, snr: float, true: int, fitted: int) -> list[Run]:
     return [
         Run(
             f"{snr_label(snr)}_lmax{true}_{method}_lmax{fitted}",
-            f"{METHOD_TITLES.get(method, method)}, lmax {fitted}",
+            f"{method_title(method)}, lmax {fitted}",
             SimulatedScan(snr, lmax=true),
             method,
             settings.of_method(method, lmax=fitted),
@@ -100,7 +100,7 @@ def _medians(outcome: Outcome) -> list[Row]:
 def _order_table(outcome: Outcome, snr: float, metric: str) -> Table:
     """A row for each estimator and parameter, a column for each order."""
     methods = list(dict.fromkeys(r.run.method for r in outcome.results))
-    keys = [(METHOD_TITLES.get(method, method), symbol) for method in methods for symbol in SCORED]
+    keys = [(method_title(method), symbol) for method in methods for symbol in SCORED]
     columns: dict[str, list[float]] = {}
     for order in ORDERS:
         found = {r.run.method: r.run.label for r in outcome.of(SimulatedScan(snr, lmax=order))}
@@ -156,7 +156,7 @@ def _curves(outcome: Outcome) -> list[Picture]:
             by_order = {(r.run.method, r.estimate.lmax): r.run.label for r in outcome.of(SimulatedScan(snr, lmax=true))}
             for method in dict.fromkeys(method for method, _ in by_order):
                 for symbol in SCORED:
-                    curves[symbol][f"{METHOD_TITLES.get(method, method)}, true lmax {true}"] = [
+                    curves[symbol][f"{method_title(method)}, true lmax {true}"] = [
                         find(outcome.metrics, run=by_order[method, order], parameter=symbol)["rmse"]
                         if (method, order) in by_order
                         else np.nan

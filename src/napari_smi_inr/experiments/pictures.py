@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimation.estimate import Estimate
-from ..figures import draw_densities, draw_fods, draw_maps
+from ..figures import draw_densities, draw_fods, draw_maps, method_title
 from ..figures.planes import VoxelBox
 from ..sampling.coordinates import nearest_voxel_axes
 from .outcome import Outcome, Result
-from .plan import METHOD_TITLES, Run, Scan, SimulatedScan, snr_text
+from .plan import Run, Scan, SimulatedScan, snr_text
 from .report import Picture, picture
 from .scores import SCORED, find
 from .tables import Better, Table, comparison
@@ -34,7 +34,7 @@ METRIC_WORDS = {
 
 def series(run: Run) -> str:
     """What figures call a run: the estimator itself where its title is the estimator's."""
-    return run.method if run.title == METHOD_TITLES.get(run.method) else run.title
+    return run.method if run.title == method_title(run.method) else run.title
 
 
 def score_table(

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .report import Presentation
 
-METHOD_TITLES = {"inr": "INR", "nlls": "NLLS", "smi": "SMI", "nn": "NN"}
-"""Estimators as figures and tables call them."""
-
 
 @dataclass(frozen=True)
 class SimulatedScan:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..figures import method_title
 from . import pictures
 from .lab import Lab
 from .outcome import Outcome
-from .plan import METHOD_TITLES, Plan, Run, SimulatedScan, snr_label, snr_text
+from .plan import Plan, Run, SimulatedScan, snr_label, snr_text
 from .report import Presentation, Section
 from .scores import SCORED, Row, find
 from .tables import Table, comparison
@@ -25,7 +26,7 @@ def runs(lab: Lab) -> list[Run]:
     for snr in settings.snr:
         scan = SimulatedScan(snr, "rician", settings.lmax)
         for method in settings.methods:
-            title = METHOD_TITLES.get(method, method)
+            title = method_title(method)
             plain, aware = ("MSE", "Rician") if method == "inr" else ("", "Rician")
             name = f"{snr_label(snr)}_{method}"
             first = f"{title}, {plain}" if plain else title
@@ -86,7 +87,7 @@ def _bias_rows(outcome: Outcome) -> list[Row]:
 
 
 def _bias_table(rows: list[Row]) -> Table:
-    keys = [(METHOD_TITLES[row["method"]], snr_text(row["snr"]), row["parameter"]) for row in rows]
+    keys = [(method_title(row["method"]), snr_text(row["snr"]), row["parameter"]) for row in rows]
     columns = {
         "squared loss": [row["bias_mse"] for row in rows],
         "Rician": [row["bias_rician"] for row in rows],
@@ -99,7 +100,7 @@ def _bias_table(rows: list[Row]) -> Table:
 
 def _points(rows: list[Row]) -> list[str]:
     return [
-        f"{METHOD_TITLES[row['method']]}, SNR {snr_text(row['snr'])}: bias of {row['parameter']} "
+        f"{method_title(row['method'])}, SNR {snr_text(row['snr'])}: bias of {row['parameter']} "
         f"{row['bias_mse']:+.4f} with the squared loss, {row['bias_rician']:+.4f} with the Rician one "
         f"({100 * row['share_removed']:.0f} % removed)."
         for row in rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..figures import compare_planes, draw_zoom_panels
+from ..figures import compare_planes, draw_zoom_panels, method_title
 from ..inr.field import FittedField
 from ..methods import settings_class
 from ..sampling.field import Field
@@ -15,7 +15,7 @@ from . import pictures
 from .fine_scores import score_finely
 from .lab import Lab
 from .outcome import Outcome
-from .plan import METHOD_TITLES, Plan, Run, SimulatedScan, snr_label, snr_text
+from .plan import Plan, Run, SimulatedScan, snr_label, snr_text
 from .report import Picture, Presentation, Section, picture
 from .scores import SCORED, Row, select
 from .tables import Better, Table, comparison
@@ -40,7 +40,7 @@ def runs(lab: Lab) -> list[Run]:
     for snr in settings.snr:
         scan = SimulatedScan(snr, lmax=settings.lmax, subvoxel=AVERAGED)
         for method in settings.methods:
-            variants = INR_VARIANTS if method == "inr" else {METHOD_TITLES.get(method, method): {}}
+            variants = INR_VARIANTS if method == "inr" else {method_title(method): {}}
             for n, (title, more) in enumerate(variants.items()):
                 if set(more) <= set(settings_class(method).model_fields):
                     label = f"{snr_label(snr)}_{method}" + (f"_{n}" if n else "")

@@ -9,6 +9,7 @@ from .fod_grid import FodGrid, sample_fods
 from .fods import draw_fods
 from .maps import draw_maps
 from .planes import VoxelBox
+from .style import method_title
 from .zoom_panels import draw_comparison, draw_zoom_panels
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "draw_fods",
     "draw_maps",
     "draw_zoom_panels",
+    "method_title",
     "require_matplotlib",
     "sample_fods",
     "save_figure",

@@ -25,7 +25,7 @@ DPI = 160
 DENSITY, DIVERGING = "magma_r", "RdBu_r"
 """Colormaps of point densities and of differences."""
 
-METHOD_TITLES = {"inr": "INR", "nlls": "NLLS", "smi": "SMI", "nn": "NN", "truth": "truth"}
+_METHOD_TITLES = {"inr": "INR", "nlls": "NLLS", "smi": "SMI", "nn": "NN", "truth": "truth"}
 """Short names of the methods as figures write them."""
 
 _SYMBOLS = {
@@ -66,7 +66,7 @@ _OTHERS = (Look("#e69f00", "v"), Look("#56b4e9", "P"), Look(INK, "X"), Look("#8c
 
 def method_title(name: str) -> str:
     """A method's name as figures write it; one that is not known stays as it is."""
-    return METHOD_TITLES.get(name.lower(), name)
+    return _METHOD_TITLES.get(name.lower(), name)
 
 
 def symbol_text(symbol: str, unit: bool = False) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..methods import INR
 from .arrival import when_added
 from .layer_origin import KEY, MapOrigin, origin_of
 from .napari_compat import unwrapped
@@ -23,18 +24,15 @@ FIRST_ZOOMED = "p2"
 
 VOXELS = " · voxels"
 
-_CONTINUOUS = "inr"
-"""The method whose results are defined between voxels."""
-
 
 def is_continuous(estimate: Estimate) -> bool:
     """Whether a zoom layer shows more than interpolated voxels."""
-    return estimate.config.method == _CONTINUOUS
+    return estimate.config.method == INR
 
 
 def maps_suffix(method: str) -> str:
     """What tells the layers of a method's maps apart, after the parameter's name."""
-    return VOXELS if method == _CONTINUOUS else f" · {method}"
+    return VOXELS if method == INR else f" · {method}"
 
 
 def map_layers(field: Estimate, maps: Mapping[str, NDArray[np.float32]]) -> list[tuple[Any, dict[str, Any], str]]:

@@ -10,12 +10,11 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...estimation.settings import Settings
 from ...inr.config import PRESETS, FitConfig
-from ...methods import METHODS, make_settings, settings_class
+from ...methods import INR, METHODS, make_settings, settings_class
 from ..devices import Devices
 from .form import Rows, Section, check_box, may_be_cut, named
 from .settings_form import SettingsForm
 
-_INR = next(iter(METHODS))
 _DETAILS = {"automatic": "auto", "a length": "length", "published rule": "field-of-view"}
 _ORDERS = (0, 2, 4, 6, 8)
 _ORDERS_OF = {"nn": (2,)}
@@ -65,7 +64,7 @@ class ModelSection(QWidget):
         self.resolved = QLabel("")
         self.resolved.setAccessibleName("What auto means here")
         self.advanced = _advanced()
-        self._forms = {name: SettingsForm(settings_class(name)) for name in METHODS if name != _INR}
+        self._forms = {name: SettingsForm(settings_class(name)) for name in METHODS if name != INR}
         self._arrange()
         self.method.changed.connect(self._on_method)
         self.preset.changed.connect(self._on_preset)
@@ -76,7 +75,7 @@ class ModelSection(QWidget):
     @property
     def settings(self) -> dict[str, Any]:
         """Controls of the settings that only the chosen method has, by name."""
-        return self.advanced if self.method.value == _INR else self._forms[self.method.value].controls
+        return self.advanced if self.method.value == INR else self._forms[self.method.value].controls
 
     def config(self) -> Settings:
         """Everything asked for, frozen.
@@ -86,7 +85,7 @@ class ModelSection(QWidget):
         InputError
             If a setting is out of range.
         """
-        if self.method.value != _INR:
+        if self.method.value != INR:
             other = self._forms[self.method.value].values()
             return make_settings(self.method.value, lmax=self.lmax.value, device=self.device.value, **other)
         detail = self.length.value if self.detail.value == "length" else self.detail.value
@@ -122,7 +121,7 @@ class ModelSection(QWidget):
         rows = QWidget()
         layout = QVBoxLayout(rows)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._sets = {_INR: Rows(self.advanced.values()), **self._forms}
+        self._sets = {INR: Rows(self.advanced.values()), **self._forms}
         for each in self._sets.values():
             layout.addWidget(each)
         return rows
@@ -132,7 +131,7 @@ class ModelSection(QWidget):
         for name, rows in self._sets.items():
             rows.setVisible(name == method)
         for control in (self.preset, self.loss, self.detail):
-            self._rows.show_row(control, method == _INR)
+            self._rows.show_row(control, method == INR)
         order = self.lmax.value
         self.lmax.choices = _orders(_ORDERS_OF.get(method, _ORDERS))
         if order in _ORDERS_OF.get(method, _ORDERS):
@@ -150,7 +149,7 @@ class ModelSection(QWidget):
         self.lmax_changed.emit(lmax)
 
     def _on_detail(self) -> None:
-        self._rows.show_row(self.length, self.method.value == _INR and self.detail.value == "length")
+        self._rows.show_row(self.length, self.method.value == INR and self.detail.value == "length")
 
 
 def _orders(orders: tuple[int, ...]) -> list[tuple[str, int]]:
