@@ -5,7 +5,7 @@ import pytest
 
 from napari_smi_inr.inr.capacity import with_capacity
 from napari_smi_inr.inr.config import FitConfig
-from napari_smi_inr.inr.details import candidate_details, middle_of, probe_config
+from napari_smi_inr.inr.details import best_detail, candidate_details, middle_of, probe_config
 
 
 def test_details_follow_the_voxel(tiny_dataset):
@@ -47,6 +47,31 @@ def test_a_probe_sees_as_many_epochs_in_smaller_batches():
     probe = probe_config(config)
     assert probe.epochs == config.epochs
     assert probe.batch_size == config.batch_size // 2
+
+
+def test_a_probe_is_judged_on_more_volumes_unless_the_fit_spares_as_many():
+    assert probe_config(FitConfig()).held_out > FitConfig().held_out
+    assert probe_config(FitConfig(held_out=0.4)).held_out == 0.4
+
+
+@pytest.mark.parametrize("lowest", [5.5, 7.5, 10.0])
+def test_the_best_detail_is_read_between_those_tried(lowest):
+    errors = {detail: 2.0 + 0.01 * np.log(detail / lowest) ** 2 for detail in (5.0, 7.5, 11.25)}
+    assert best_detail(errors) == pytest.approx(lowest)
+
+
+@pytest.mark.parametrize(
+    "errors, expected",
+    [
+        ({5.0: 2.0, 7.5: 2.1, 11.25: 2.3}, 5.0),  # better the finer it is: no finer than was tried
+        ({5.0: 2.3, 7.5: 2.1, 11.25: 2.0}, 11.25),
+        ({5.0: 2.0, 7.5: 2.2, 11.25: 2.1}, 5.0),  # no valley: the lowest of them
+        ({5.0: 2.0, 7.5: 2.0, 11.25: 2.0}, 5.0),
+        ({5.0: 2.0, 7.5: float("nan"), 11.25: 1.9}, 11.25),
+    ],
+)
+def test_the_best_detail_lies_within_those_tried(errors, expected):
+    assert best_detail(errors) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["features", "width", "batch_size"])

@@ -15,7 +15,7 @@ from ..estimation.record import provenance
 from ..estimation.step import STEP_SECONDS, Step
 from .capacity import with_capacity
 from .config import FitConfig
-from .details import PROBE_VOXELS, candidate_details, middle_of, probe_config
+from .details import PROBE_VOXELS, best_detail, candidate_details, middle_of, probe_config
 from .field import FittedField
 from .problem import Problem
 from .trainer import Trainer, batches_per_epoch
@@ -116,7 +116,7 @@ class _Run:
         self.done = 0
 
     def choose_detail(self) -> Generator[FitStep, None, float]:
-        """Try each candidate for a few epochs; returns the one that predicts the held-out volumes best."""
+        """Try each candidate on part of the voxels; returns the detail that predicts the held-out volumes best."""
         candidates = candidate_details(self.dataset, self.asked, bool(self.fit.problem.held.any()))
         if len(candidates) == 1:
             return candidates[0]
@@ -124,7 +124,7 @@ class _Run:
         for n, detail in enumerate(candidates, start=1):
             later = (len(candidates) - n) * probe.batches + self.fit.batches
             self.tried[detail] = probe.problem.scale * (yield from self.train(probe, detail, later))
-        return min(self.tried, key=lambda detail: self.tried[detail])
+        return best_detail(self.tried)
 
     def train(self, stage: _Stage, detail: float, later: int = 0) -> Generator[FitStep, None, float]:
         """Train one network, with so many batches of others to come; returns its lowest held-out error."""
