@@ -61,7 +61,7 @@ def test_the_best_detail_is_read_between_those_tried(lowest):
 
 
 @pytest.mark.parametrize(
-    "errors, expected",
+    ("errors", "expected"),
     [
         ({5.0: 2.0, 7.5: 2.1, 11.25: 2.3}, 5.0),  # better the finer it is: no finer than was tried
         ({5.0: 2.3, 7.5: 2.1, 11.25: 2.0}, 11.25),
