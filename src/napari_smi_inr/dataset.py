@@ -83,9 +83,14 @@ class DiffusionDataset:
 
     @property
     def scale(self) -> float:
-        """Typical b = 0 signal inside the mask (95th percentile), the unit the network works in."""
+        """Typical b = 0 signal inside the mask (95th percentile), the unit in which errors are told."""
         b0 = np.stack([self.signal[..., v][self.mask] for v in np.flatnonzero(self.acquisition.is_b0)])
         return float(np.percentile(b0.mean(axis=0), 95))
+
+    @property
+    def image_scale(self) -> float:
+        """95th percentile of all b = 0 volumes, what lies outside the mask included: the published code's unit."""
+        return float(np.nanpercentile(self.signal[..., self.acquisition.is_b0], 95))
 
     @property
     def voxel_deviation(self) -> NDArray[np.float64] | None:

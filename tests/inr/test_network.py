@@ -66,8 +66,8 @@ def test_equal_seeds_give_equal_networks():
 
 
 def test_the_published_architecture_has_the_published_size():
-    assert n_trainable(published(share_hidden=True)) == 28_895_242
-    assert n_trainable(published()) == 28_895_242 + 4_196_352
+    assert n_trainable(published()) == 28_895_242
+    assert n_trainable(published(share_hidden=False)) == 28_895_242 + 4_196_352
 
 
 def test_shared_layers_are_one_matrix():

@@ -94,6 +94,27 @@ def test_with_noise_the_truths_held_out_error_is_the_noise(tiny_dataset):
     assert p.held_out_error(true_tissue(tiny_dataset, p.scale, p.judged)) == pytest.approx(sigma, rel=0.05)
 
 
+def test_errors_are_told_in_one_unit_whatever_the_network_works_in(tiny_dataset):
+    bright = tiny_dataset.signal.copy()
+    bright[~tiny_dataset.mask] *= 3.0
+    mask, image = (problem(replaced(tiny_dataset, signal=bright), held_out=0.3, scale=s) for s in ("mask", "image"))
+    assert image.scale > 1.2 * mask.scale
+    held = [p.held_out_error(true_tissue(tiny_dataset, p.scale, p.judged)) for p in (mask, image)]
+    assert held[0] == pytest.approx(held[1], rel=1e-5)
+    everyone = torch.arange(mask.n_voxels)
+    trained = [p.per_measurement(p.misfit(true_tissue(tiny_dataset, p.scale), everyone).item()) for p in (mask, image)]
+    assert trained[0] == pytest.approx(trained[1], rel=1e-4)
+
+
+def test_an_image_that_is_dark_but_for_its_mask_is_no_unit(tiny_dataset):
+    few = np.zeros_like(tiny_dataset.mask)
+    few[tuple(np.argwhere(tiny_dataset.mask)[0])] = True
+    dark = replaced(tiny_dataset, signal=np.where(few[..., None], tiny_dataset.signal, 0.0), mask=few)
+    assert problem(dark, scale="mask").scale > 0
+    with pytest.raises(InputError, match="dark"):
+        problem(dark, scale="image")
+
+
 def test_nothing_held_out_has_no_error(tiny_dataset):
     p = problem(tiny_dataset, held_out=0.0)
     assert np.isnan(p.held_out_error(true_tissue(tiny_dataset, p.scale, p.judged)))

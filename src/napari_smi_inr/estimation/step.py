@@ -19,12 +19,13 @@ class Losses:
     Attributes
     ----------
     data
-        Error on the measurements trained on: for a squared loss its root mean square, in units of the scale, so
-        that it compares with `held_out`; for the Rician loss the negative log-likelihood of a measurement.
+        Error on the measurements trained on: for a squared loss its root mean square, in units of the scan's typical
+        b = 0 signal, so that it compares with `held_out`; for the Rician loss the negative log-likelihood of a
+        measurement.
     nonnegativity
         Mean square of the FOD's negative part; NaN where a method has no such term.
     held_out
-        Root mean square error on measurements kept from the fit, in units of the scale; NaN where there are none.
+        Root mean square error on measurements kept from the fit, in those units; NaN where there are none.
     """
 
     data: float = math.nan

@@ -20,6 +20,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 2048,
         "layers": 4,
         "activation": "relu",
+        "share_hidden": True,
+        "scale": "image",
         "start_from_data": False,
         "batch_size": 500,
         "learning_rate": 1e-4,
@@ -29,8 +31,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """What each preset sets apart from the defaults of :class:`FitConfig`, which are those of ``fast``.
 
-``paper`` is the published set-up (arXiv 2506.15762, section 2.4, with the learning rate's decay by
-1 % an epoch and the batch of 500 that only its code states).
+``paper`` is the published set-up: arXiv 2506.15762, section 2.4, and what only its code states, namely
+the learning rate's decay by 1 % an epoch, the batch of 500, one matrix for both middle layers, and the
+brightness of the whole image, not of the mask alone, as unit.
 """
 
 
@@ -72,6 +75,9 @@ class FitConfig(Settings):
     activation: Literal["relu", "gelu", "silu"] = "silu"
     share_hidden: bool = Field(
         False, description="hidden layers between first and last use one weight matrix, as the published code does"
+    )
+    scale: Literal["mask", "image"] = Field(
+        "mask", description="where the typical b = 0 signal is read that the network calls 1; 'image' as published"
     )
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
     batch_size: int = Field(256, ge=1, description="voxels a step")

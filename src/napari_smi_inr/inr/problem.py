@@ -68,17 +68,22 @@ class Problem:
     ----------
     centre
         (3,) middle of the voxels [RAS mm].
+    scale
+        Signal, in the scan's units, that the network calls 1.
+    typical
+        Signal, in the scan's units, that errors are told in.
     noise_variance
         Variance of the noise in units of the scale squared: as given, or from what no tissue could explain.
 
     Raises
     ------
     InputError
-        If the Rician loss is asked for without a noise level.
+        If the Rician loss is asked for without a noise level, or the image's brightness as unit where it has none.
     """
 
     def __init__(self, dataset: DiffusionDataset, config: FitConfig, device: torch.device) -> None:
-        self.scale = dataset.scale
+        self.scale = _scale(dataset, config)
+        self.typical = dataset.scale
         centres = voxel_to_world(dataset.affine, np.argwhere(dataset.mask))
         self.centre = torch.as_tensor((centres.min(0) + centres.max(0)) / 2.0, dtype=torch.float32)
         self._centres = torch.as_tensor(centres, dtype=torch.float32).to(device)
@@ -142,10 +147,10 @@ class Problem:
     def per_measurement(self, misfit: float) -> float:
         """A mean of :meth:`misfit` as ``Losses.data`` states it."""
         share = (misfit + self._unexplained) / int((~self.held).sum())
-        return share if self.sigma is not None else math.sqrt(max(share, 0.0))
+        return share if self.sigma is not None else math.sqrt(max(share, 0.0)) * self.scale / self.typical
 
     def held_out_error(self, tissue: Tissue) -> float:
-        """Root mean square error on the held-out volumes of the judged voxels, in units of the scale.
+        """Root mean square error on the held-out volumes of the judged voxels, in units of :attr:`typical`.
 
         Where the noise is Rician, against the magnitude to be expected: at low SNR it is well above the signal.
         """
@@ -154,7 +159,7 @@ class Problem:
         expected = self._predict(self.held_model, tissue, torch.arange(len(self.judged), device=self.device))
         if self.sigma is not None:
             expected = rician_mean(expected, self.sigma[self.judged])
-        return float((expected - self.held_signal).square().mean().sqrt())
+        return float((expected - self.held_signal).square().mean().sqrt()) * self.scale / self.typical
 
     def _predict(self, model: SignalModel | VoxelSignalModel, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """(n, R) signal of n voxels, each the mean over its K points."""
@@ -189,6 +194,18 @@ def _noise_variance(
     n_rows, n_volumes = shells.project.shape
     unexplained = float(signal.square().sum() - shells.measure(signal).square().sum()) / len(signal)
     return max(0.0, unexplained) / (n_volumes - n_rows) if n_volumes > n_rows else 0.0
+
+
+def _scale(dataset: DiffusionDataset, config: FitConfig) -> float:
+    """Signal, in the scan's units, that the network calls 1."""
+    scale = dataset.scale if config.scale == "mask" else dataset.image_scale
+    if scale > 0.0:
+        return scale
+    raise InputError(
+        "scale",
+        "95 % of the image at b = 0 are dark, so that its brightness is no unit for the signal.",
+        "Set scale to mask, or give the scan as it was before its background was cut away.",
+    )
 
 
 def _sigma(dataset: DiffusionDataset, scale: float) -> torch.Tensor:

@@ -85,7 +85,7 @@ class Trainer:
 
     @property
     def best_error(self) -> float:
-        """Lowest held-out error yet, in units of the scale; NaN before any was measured."""
+        """Lowest held-out error yet, as the problem tells it; NaN before any was measured."""
         return self.watch.best if math.isfinite(self.watch.best) else math.nan
 
     @property

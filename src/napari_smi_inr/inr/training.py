@@ -123,7 +123,7 @@ class _Run:
         probe = _Stage.of("detail", middle_of(self.dataset, PROBE_VOXELS), probe_config(self.asked))
         for n, detail in enumerate(candidates, start=1):
             later = (len(candidates) - n) * probe.batches + self.fit.batches
-            self.tried[detail] = probe.problem.scale * (yield from self.train(probe, detail, later))
+            self.tried[detail] = probe.problem.typical * (yield from self.train(probe, detail, later))
         return best_detail(self.tried)
 
     def train(self, stage: _Stage, detail: float, later: int = 0) -> Generator[FitStep, None, float]:
@@ -170,6 +170,6 @@ class _Run:
         return {
             "epochs": round(trainer.epoch, 2),
             "held_out_volumes": np.flatnonzero(trainer.problem.held).tolist(),
-            "held_out_rmse": trainer.problem.scale * trainer.best_error,
+            "held_out_rmse": trainer.problem.typical * trainer.best_error,
             "details_tried": {f"{detail:.3g} mm": error for detail, error in self.tried.items()},
         }
