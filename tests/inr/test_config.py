@@ -14,7 +14,11 @@ def test_paper_is_the_published_set_up():
     assert (paper.features, paper.width, paper.layers, paper.activation) == (5000, 2048, 4, "relu")
     assert (paper.epochs, paper.batch_size, paper.learning_rate) == (150, 500, 1e-4)
     assert (paper.nonnegativity, paper.held_out, paper.loss) == (5.0, 0.0, "mse")
-    assert (paper.share_hidden, paper.scale) == (True, "image")  # as only the published code says
+    assert (paper.share_hidden, paper.scale, paper.clip_negative) == (
+        True,
+        "image",
+        True,
+    )  # as only the published code says
     assert paper.weight_decay == 0.0
     assert paper.preset == "paper"
 

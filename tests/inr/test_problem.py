@@ -106,6 +106,15 @@ def test_errors_are_told_in_one_unit_whatever_the_network_works_in(tiny_dataset)
     assert trained[0] == pytest.approx(trained[1], rel=1e-4)
 
 
+def test_negative_signals_are_taken_as_they_are_unless_asked(tiny_dataset):
+    lower = replaced(tiny_dataset, signal=tiny_dataset.signal - 0.5 * tiny_dataset.scale)
+    kept, clipped = (problem(lower, loss="rician", held_out=0.0, clip_negative=clip) for clip in (False, True))
+    assert kept.measured.min() < -0.1
+    assert clipped.measured.min() == 0.0
+    above = kept.measured > 0
+    assert torch.equal(kept.measured[above], clipped.measured[above])
+
+
 def test_an_image_that_is_dark_but_for_its_mask_is_no_unit(tiny_dataset):
     few = np.zeros_like(tiny_dataset.mask)
     few[tuple(np.argwhere(tiny_dataset.mask)[0])] = True

@@ -22,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "activation": "relu",
         "share_hidden": True,
         "scale": "image",
+        "clip_negative": True,
         "start_from_data": False,
         "batch_size": 500,
         "learning_rate": 1e-4,
@@ -32,8 +33,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What each preset sets apart from the defaults of :class:`FitConfig`, which are those of ``fast``.
 
 ``paper`` is the published set-up: arXiv 2506.15762, section 2.4, and what only its code states, namely
-the learning rate's decay by 1 % an epoch, the batch of 500, one matrix for both middle layers, and the
-brightness of the whole image, not of the mask alone, as unit.
+the learning rate's decay by 1 % an epoch, the batch of 500, one matrix for both middle layers, the
+brightness of the whole image, not of the mask alone, as unit, and nothing below zero.
 """
 
 
@@ -78,6 +79,10 @@ class FitConfig(Settings):
     )
     scale: Literal["mask", "image"] = Field(
         "mask", description="where the typical b = 0 signal is read that the network calls 1; 'image' as published"
+    )
+    clip_negative: bool = Field(
+        False,
+        description="take signals below zero for zero, as published; where noise is Gaussian this makes a noise floor",
     )
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
     batch_size: int = Field(256, ge=1, description="voxels a step")

@@ -90,6 +90,7 @@ class Problem:
         offsets = voxel_offsets(dataset.affine, config.voxel_average)
         self._offsets = torch.as_tensor(offsets, dtype=torch.float32).to(device)
         signal = torch.from_numpy(np.asarray(dataset.signal[dataset.mask], dtype=np.float32) / np.float32(self.scale))
+        signal = signal.clamp(min=0.0) if config.clip_negative else signal
         self._hold_out(signal, dataset, config, device)
         rician = config.loss == "rician"
         self.signal_model = _signal_model(dataset, ~self.held, config, reduced=not rician).to(device)
