@@ -11,8 +11,12 @@ from ..dataset import DiffusionDataset
 from .config import FitConfig
 from .model import published_detail
 
-DETAILS = (2.0, 3.0, 4.5)
-"""Lengths tried by ``detail="auto"``, in voxels; the best ones on phantoms lay within their span."""
+DETAILS = (2.0, 3.5, 6.0)
+"""Lengths tried by ``detail="auto"``, in voxels: what is chosen may lie anywhere between.
+
+Measured on phantoms of 3,000 to 60,000 voxels at SNR 20 and 50, the best lay between 2 and 6, the coarser the larger
+the head and the lower the SNR; trying five lengths instead of three moved the choice by 5 % at most.
+"""
 
 DEFAULT_DETAIL = 3.0
 """Length, in voxels, where nothing is held out to choose by."""
