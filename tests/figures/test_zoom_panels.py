@@ -59,6 +59,12 @@ def test_without_a_truth_there_are_no_errors():
     assert not [text for axes in figure.axes for text in axes.texts if "RMSE" in text.get_text()]
 
 
+def test_a_map_and_its_interpolations_can_say_whose_they_are():
+    values = Plane(np.eye(4)).map()
+    (named,) = compare_planes(values, np.eye(4), {}, parameter="f", planes=("axial",), method="NLLS")
+    assert [panel.title for panel in named.panels] == ["NLLS map", "NLLS linear", "NLLS cubic"]
+
+
 def test_planes_can_be_chosen_and_default_to_the_middle_of_the_box():
     values = np.broadcast_to(np.arange(6.0), SHAPE).copy()
     (middle,) = compare_planes(values, np.eye(4), {}, parameter="f", box=BOX, planes=("axial",), factor=1)

@@ -186,7 +186,7 @@ def _zooms(results: Iterable[Result]) -> list[Picture]:
     fields = {r.run.title: r.estimate for r in results if isinstance(r.estimate, FittedField)}
     if not fields:
         return []
-    first = next(iter(fields.values()))
+    title, first = next(iter(fields.items()))
     box = pictures.detail_box(first.mask, _ZOOM)
     shown = []
     for symbol in ("p2", "f"):
@@ -199,7 +199,7 @@ def _zooms(results: Iterable[Result]) -> list[Picture]:
                 f"zoom_{symbol}",
                 caption,
                 lambda s=symbol, n=native: draw_zoom_panels(  # type: ignore[misc]
-                    compare_planes(n, first.affine, fields, None, s, box=box)
+                    compare_planes(n, first.affine, fields, None, s, box=box, method=title)
                 ),
             )
         )

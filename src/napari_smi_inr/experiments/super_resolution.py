@@ -127,18 +127,18 @@ def _zoom(outcome: Outcome, scan: SimulatedScan, symbol: str) -> Picture:
     results = outcome.of(scan)
     fields: Mapping[str, Field] = {r.run.title: r.estimate for r in results if isinstance(r.estimate, FittedField)}
     voxelwise = next((r for r in results if not isinstance(r.estimate, FittedField)), results[0])
-    native = voxelwise.estimate.maps()[symbol]
+    native, title = voxelwise.estimate.maps()[symbol], voxelwise.run.title
     dataset = _phantom(outcome, scan)
     box = pictures.detail_box(dataset.mask, _ZOOM)
     caption = (
-        f"{symbol} in a coronal and a sagittal detail: the {voxelwise.run.title} map as fitted, interpolated, "
+        f"{symbol} in a coronal and a sagittal detail: the {title} map as fitted, interpolated, "
         f"the INR sampled {FACTOR} times finer, and the truth. RMSE is that of the detail."
     )
     return picture(
         f"zoom_{symbol}_{snr_label(scan.snr)}",
         caption,
         lambda: draw_zoom_panels(
-            compare_planes(native, dataset.affine, fields, dataset.truth, symbol, box=box, factor=FACTOR)
+            compare_planes(native, dataset.affine, fields, dataset.truth, symbol, box=box, factor=FACTOR, method=title)
         ),
     )
 

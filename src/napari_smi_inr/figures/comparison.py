@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..metrics import rmse
 from ..sampling.field import Field
-from ..sampling.grid_field import GridField
+from ..sampling.grid_field import GridField, Interpolation
 from ..sampling.request import SampleRequest
 from ..sampling.sampler import Sampler
 from .planes import Extent, View, VoxelBox
 
 NATIVE, TRUTH = "fitted map", "truth"
-"""Titles of the first and of the last panel."""
+"""Titles of the first panel, where nobody says whose map it is, and of the last."""
+
+_INTERPOLATIONS: tuple[Interpolation, ...] = ("linear", "cubic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +133,7 @@ def compare_planes(
     indices: Mapping[str, int] | None = None,
     factor: int = 8,
     radiological: bool = False,
+    method: str = "",
 ) -> list[Comparison]:
     """Sample a region of several planes finely: interpolations of a voxel map, any fields, and the truth.
 
@@ -157,6 +160,8 @@ def compare_planes(
         How much finer the grid is along each axis.
     radiological
         Show the patient's right on the left.
+    method
+        Whose map it is, for the titles of the map and of its interpolations.
 
     Returns
     -------
@@ -174,25 +179,31 @@ def compare_planes(
     for name in planes:
         view = View.of(name, affine, native.shape, radiological)
         index = (indices or {}).get(name, sum((box or view.whole())[view.axes[0]]) // 2)
-        found.append(_compare(view, index, native, ways, truth, parameter, box, factor, mask))
+        found.append(_compare(view, index, native, ways, truth, parameter, box, factor, mask, method))
     return found
 
 
 def _compare(
     view: View, index: int, native: NDArray[np.floating], ways: Mapping[str, Field], truth: Field | None,
-    parameter: str, box: VoxelBox | None, factor: int, mask: NDArray[np.bool_],
+    parameter: str, box: VoxelBox | None, factor: int, mask: NDArray[np.bool_], method: str = "",
 ) -> Comparison:  # fmt: skip
     voxels = {parameter: native}
     fields: dict[str, Field] = {
-        "linear": GridField(voxels, view.affine, mask, "linear"),
-        "cubic": GridField(voxels, view.affine, mask, "cubic"),
+        **{f"{method} {kind}".strip(): GridField(voxels, view.affine, mask, kind) for kind in _INTERPOLATIONS},
         **ways,
         **({} if truth is None else {TRUTH: truth}),
     }
     request, region = view.request(index, box, factor), view.extent(box)
     finer = {name: _sample(field, parameter, request) for name, field in fields.items()}
     where = np.all([np.isfinite(values) for values in finer.values()], axis=0)
-    panels = [Panel(NATIVE, f"{view.size[0]:.3g} mm voxels", view.picture(native, index), view.extent())]
+    panels = [
+        Panel(
+            f"{method} map" if method else NATIVE,
+            f"{view.size[0]:.3g} mm voxels",
+            view.picture(native, index),
+            view.extent(),
+        )
+    ]
     for name, values in finer.items():
         scored = truth is not None and name != TRUTH and where.any()
         error = rmse(values[where], finer[TRUTH][where]) if scored else None
