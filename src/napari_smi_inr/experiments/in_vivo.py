@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
 from ..figures import compare_planes, draw_zoom_panels, method_title
+from ..figures.planes import ORIENTATIONS, View
 from ..inr.field import FittedField
 from ..metrics import rmse
 from ..parameters import FOD
@@ -27,7 +28,10 @@ WHOLE, VOLUMES, VOXELS = MeasuredScan(), MeasuredScan("volumes"), MeasuredScan("
 
 _INTERPOLATIONS: tuple[Interpolation, ...] = ("cubic", "linear")
 _ZOOM = 20
-"""Voxels along the edge of a panel that is enlarged."""
+"""Voxels along the edge of a detail that is enlarged, at most."""
+
+_FEW_SLICES = 8
+"""A scan of fewer slices is shown along its slices alone."""
 
 
 def runs(lab: Lab) -> list[Run]:
@@ -181,25 +185,32 @@ def _table(caption: str, rows: list[Row]) -> Table:
     return comparison(words, keys, ("b [ms/µm²]", "b_delta"), columns, digits=3)
 
 
+def _planes(field: FittedField) -> tuple[str, ...]:
+    """Orientations in which there is something to see: of a few slices only that of the slices."""
+    thin = min(range(3), key=lambda axis: field.shape[axis])
+    if field.shape[thin] >= _FEW_SLICES:
+        return ("coronal", "sagittal")
+    return tuple(name for name in ORIENTATIONS if View.of(name, field.affine, field.shape).axes[0] == thin)
+
+
 def _zooms(results: Iterable[Result]) -> list[Picture]:
-    """Coronal and sagittal details, eight times finer, of p2 and f."""
+    """Details of p2 and f, eight times finer."""
     fields = {r.run.title: r.estimate for r in results if isinstance(r.estimate, FittedField)}
     if not fields:
         return []
     title, first = next(iter(fields.items()))
     box = pictures.detail_box(first.mask, _ZOOM)
+    planes = _planes(first)
     shown = []
     for symbol in ("p2", "f"):
         native = first.maps()[symbol]
-        caption = (
-            f"{symbol} eight times finer in a coronal and a sagittal detail: interpolated, and sampled from the INR."
-        )
+        caption = f"{symbol} eight times finer in detail ({', '.join(planes)}): interpolated, and sampled from the INR."
         shown.append(
             picture(
                 f"zoom_{symbol}",
                 caption,
                 lambda s=symbol, n=native: draw_zoom_panels(  # type: ignore[misc]
-                    compare_planes(n, first.affine, fields, None, s, box=box, method=title)
+                    compare_planes(n, first.affine, fields, None, s, box=box, planes=planes, method=title)
                 ),
             )
         )

@@ -21,6 +21,9 @@ VoxelBox = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """A region of a volume: along each voxel axis its first voxel and the one after its last."""
 
 _WORLD = {"sagittal": (0, 1, 2), "coronal": (1, 0, 2), "axial": (2, 0, 1)}  # looked along, to the right, upwards
+ORIENTATIONS = tuple(_WORLD)
+"""Names of the planes."""
+
 _ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
