@@ -1,12 +1,13 @@
 """Every experiment runs, and its tables say what its fits did."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import napari_smi_inr as smi
-from napari_smi_inr.experiments import orders, pictures
+from napari_smi_inr.experiments import in_vivo, orders, pictures
 from napari_smi_inr.experiments.catalogue import EXPERIMENTS
 from napari_smi_inr.experiments.run import fit_to_the_end
 from napari_smi_inr.io.export import save_scan
@@ -70,6 +71,14 @@ def test_rician_shares_follow_from_the_biases(key, tmp_path):
         assert float(row["share_removed"]) == pytest.approx(1 - abs(aware) / abs(plain), rel=1e-5)
         assert row["bias_gaussian_noise"]
     assert {row["loss"] for row in report.metrics} == {"mse", "rician"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "planes"),
+    [((20, 20, 2), ("axial",)), ((2, 20, 20), ("sagittal",)), ((20, 20, 20), ("coronal", "sagittal"))],
+)
+def test_a_scan_of_few_slices_is_enlarged_along_them(shape, planes):
+    assert in_vivo._planes(SimpleNamespace(shape=shape, affine=np.diag([2.0, 2.0, 2.0, 1.0]))) == planes
 
 
 def test_in_vivo_scores_are_those_of_the_parts_left_out(brain, tmp_path):
