@@ -187,7 +187,7 @@ def _table(caption: str, rows: list[Row]) -> Table:
 
 def _planes(field: FittedField) -> tuple[str, ...]:
     """Orientations in which there is something to see: of a few slices only that of the slices."""
-    thin = min(range(3), key=lambda axis: field.shape[axis])
+    thin = int(np.argmin(field.shape))
     if field.shape[thin] >= _FEW_SLICES:
         return ("coronal", "sagittal")
     return tuple(name for name in ORIENTATIONS if View.of(name, field.affine, field.shape).axes[0] == thin)

@@ -196,14 +196,8 @@ def _compare(
     request, region = view.request(index, box, factor), view.extent(box)
     finer = {name: _sample(field, parameter, request) for name, field in fields.items()}
     where = np.all([np.isfinite(values) for values in finer.values()], axis=0)
-    panels = [
-        Panel(
-            f"{method} map" if method else NATIVE,
-            f"{view.size[0]:.3g} mm voxels",
-            view.picture(native, index),
-            view.extent(),
-        )
-    ]
+    title = f"{method} map" if method else NATIVE
+    panels = [Panel(title, f"{view.size[0]:.3g} mm voxels", view.picture(native, index), view.extent())]
     for name, values in finer.items():
         scored = truth is not None and name != TRUTH and where.any()
         error = rmse(values[where], finer[TRUTH][where]) if scored else None

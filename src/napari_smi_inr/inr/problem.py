@@ -199,8 +199,9 @@ def _noise_variance(
 
 def _scale(dataset: DiffusionDataset, config: FitConfig) -> float:
     """Signal, in the scan's units, that the network calls 1."""
-    scale = dataset.scale if config.scale == "mask" else dataset.image_scale
-    if scale > 0.0:
+    if config.scale == "mask":
+        return dataset.scale
+    if (scale := dataset.image_scale) > 0.0:
         return scale
     raise InputError(
         "scale",
