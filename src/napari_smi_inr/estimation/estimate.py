@@ -45,6 +45,9 @@ class Estimate(Field, Protocol):
     def quality(self) -> Mapping[str, Any]:
         """What to look at before trusting the maps."""
 
+    def evaluate(self, points_mm: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        """(N,) parameters by symbol, and under ``"fod"`` (N, C) SH coefficients, at (N, 3) RAS positions [mm]."""
+
     def maps(self) -> dict[str, NDArray[np.float32]]:
         """(X, Y, Z) maps by symbol (Di, De, Dp, f, S0, p2), NaN outside the mask."""
 

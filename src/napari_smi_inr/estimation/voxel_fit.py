@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
-from ..parameters import SCALARS
+from ..parameters import FOD, SCALARS
 from ..sampling.grid_field import GridField
 from ..signal_model.standard_model import predict_signal
 from .record import share_at_bound
@@ -101,9 +101,23 @@ class VoxelFit:
         """(N, 6) scalars at (N, 3) RAS positions [mm], interpolated linearly between voxels."""
         return self._between.sample(points_mm)
 
+    def evaluate(self, points_mm: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        """Every parameter at (N, 3) RAS positions [mm], interpolated linearly between voxels.
+
+        Returns
+        -------
+        (N,) values by symbol, and under ``"fod"`` the (N, C) orthonormal real SH coefficients.
+        """
+        scalars = dict(zip(SCALARS, self.sample(points_mm).T, strict=True))
+        return {**scalars, FOD: self._fod_between.sample(points_mm)}
+
     @cached_property
     def _between(self) -> GridField:
         return GridField(self.maps(), self.affine)
+
+    @cached_property
+    def _fod_between(self) -> GridField:
+        return GridField({f"{FOD}{c}": self._on_grid(column) for c, column in enumerate(self.fod.T)}, self.affine)
 
     def predict_voxels(
         self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None

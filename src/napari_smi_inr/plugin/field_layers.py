@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset import DiffusionDataset
 from ..methods import INR
 from .arrival import when_added
 from .layer_origin import KEY, MapOrigin, origin_of
@@ -52,10 +53,10 @@ def _map_layer(field: Estimate, symbol: str, values: NDArray[np.float32]) -> tup
     return data, options | place | {"metadata": {KEY: MapOrigin(field, symbol)}}, "image"
 
 
-def add_zoom(viewer: Any, field: Estimate, symbol: str = FIRST_ZOOMED) -> Any:
+def add_zoom(viewer: Any, field: Estimate, symbol: str = FIRST_ZOOMED, dataset: DiffusionDataset | None = None) -> Any:
     """Add a zoom layer that knows where it comes from, so that it can be saved and exported."""
     name = Look.of(symbol).name + ("" if is_continuous(field) else f" · {field.config.method}, linear")
-    return add_zoom_layer(viewer, field, symbol, name=name, metadata={KEY: MapOrigin(field, symbol)})
+    return add_zoom_layer(viewer, field, symbol, name=name, metadata={KEY: MapOrigin(field, symbol, dataset)})
 
 
 def zoom_when_added(field: Estimate) -> None:

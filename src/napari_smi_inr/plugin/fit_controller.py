@@ -62,6 +62,7 @@ class FitController:
         self._layers: Any = None
         self._name = ""
         self._method = ""
+        self._dataset: DiffusionDataset | None = None
         self._latest_load = 0
         self._closed = False
         self.session.maps_ready.connect(self._show_maps)
@@ -87,7 +88,7 @@ class FitController:
         except InputError as error:
             show_error(str(error))
             return
-        self._method = config.method
+        self._method, self._dataset = config.method, dataset
         self._retire_layers()
         set_movie_speed(main_window(self._viewer), _CALM)
         self._progress = progress(total=_TICKS, desc=f"Standard Model, {config.method}: {self._name or 'fit'}")
@@ -101,7 +102,7 @@ class FitController:
         """Add a zoom layer of the present field on top."""
         if self.field is not None:
             with _reporting("The zoom layer could not be added"):
-                self.zoom_layer = add_zoom(self._viewer, self.field, symbol)
+                self.zoom_layer = add_zoom(self._viewer, self.field, symbol, self._dataset_of(self.field))
 
     def export(self, folder: Path) -> None:
         """Write maps, FOD and field file into a folder, on a thread."""
@@ -177,11 +178,11 @@ class FitController:
     def _show_result(self, field: Estimate) -> None:
         self._show_maps_of(field.maps(), field.affine)
         for symbol, layer in (self._layers or {}).items():
-            layer.metadata[KEY] = MapOrigin(field, symbol)
+            layer.metadata[KEY] = MapOrigin(field, symbol, self._dataset)
             layer.visible = layer.visible and not is_continuous(field)
         self._set_field(field)
         if is_continuous(field):
-            self.zoom_layer = add_zoom(self._viewer, field)
+            self.zoom_layer = add_zoom(self._viewer, field, dataset=self._dataset)
 
     def _show_maps(self, dataset: DiffusionDataset, maps: Maps) -> None:
         with _reporting("The maps could not be shown"):
@@ -205,6 +206,12 @@ class FitController:
         latest = fields_in(self._viewer)
         if latest and not self.session.status.busy and latest[0] is not self.field:
             self._set_field(latest[0])
+
+    def _dataset_of(self, field: Estimate) -> DiffusionDataset | None:
+        """What a field was fitted to, as its layers remember it."""
+        origins = (origin_of(layer) for layer in unwrapped(self._viewer).layers)
+        datasets = (o.dataset for o in origins if isinstance(o, MapOrigin) and o.field is field)
+        return next((d for d in datasets if d is not None), None)
 
     def _set_field(self, field: Estimate) -> None:
         self.field = field

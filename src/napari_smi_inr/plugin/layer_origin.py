@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..acquisition import Acquisition
 from ..dataset import DiffusionDataset
+from .napari_compat import unwrapped
 
 if TYPE_CHECKING:
     from ..estimation.estimate import Estimate
@@ -53,10 +54,21 @@ class VolumeOrigin:
 
 @dataclass(frozen=True, eq=False)
 class MapOrigin:
-    """One parameter of a fit."""
+    """One parameter of a fit.
+
+    Attributes
+    ----------
+    field
+        The fit.
+    symbol
+        Of the parameter.
+    dataset
+        What was fitted, where it is at hand.
+    """
 
     field: Estimate
     symbol: str
+    dataset: DiffusionDataset | None = None
 
 
 Origin = ScanOrigin | VolumeOrigin | MapOrigin
@@ -66,3 +78,14 @@ def origin_of(layer: Any) -> Origin | None:
     """Say what a layer shows; None for layers that are not ours."""
     found = layer.metadata.get(KEY)
     return found if isinstance(found, Origin) else None
+
+
+def origin_in_focus(viewer: Any) -> MapOrigin | None:
+    """Say which fit a user means: that of the selected layer, or of the topmost visible one, or of any."""
+    layers = unwrapped(viewer).layers
+    visible = [layer for layer in reversed(layers) if layer.visible]
+    for layer in (layers.selection.active, *visible, *reversed(layers)):
+        origin = origin_of(layer) if layer is not None else None
+        if isinstance(origin, MapOrigin):
+            return origin
+    return None

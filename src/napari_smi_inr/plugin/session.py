@@ -15,6 +15,7 @@ from ..sampling.sampler import Sampler
 from . import canvas_orientation, slider
 from ._qt.bridge import WorkerBridge
 from ._qt.ending import end_with_python
+from .curtain import Curtain
 from .napari_compat import main_window, unwrapped
 from .parameter_look import Look
 from .pyramid import Pyramid
@@ -117,6 +118,13 @@ class ZoomSession:
             self._slider.go_to_centres()
         self._bridge.news()
         return layer
+
+    def draw_curtain(self, layer: Any, curtain: Curtain | None) -> None:
+        """Let one of the layers end at a line, or show it whole again."""
+        image = self._image(unwrapped(layer))
+        if image is not None and image.curtain != curtain:
+            image.curtain = curtain
+            layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def replace_field(self, field: Field) -> None:
         """Show another field of the same scan, e.g. a better fit, in the same layers.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .curtain import Curtain
 from .frame import Frame
 from .pyramid import Pyramid
 from .tile_cache import at_stride
@@ -48,6 +49,7 @@ class ZoomImage:
         self._frame: Frame | None = None
         self._frame_source: Source | None = None
         self._volume_progress = -1
+        self.curtain: Curtain | None = None
         self.composed = 0
 
     @property
@@ -89,7 +91,10 @@ class ZoomImage:
             self._improve(frame, source)
             self.composed += 1
             self._worker.want(self, view, self._missing(frame, source))
-            return frame.values.copy()
+            values = frame.values.copy()
+        if self.curtain is not None:
+            self.curtain.draw(values, source.pyramid, view)
+        return values
 
     def backdrop(self, view: PlaneView) -> Float:
         """Give the image of a view from the resident volume alone."""
