@@ -7,13 +7,18 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_smi_inr.plugin.frame import Frame, interpolate
+from napari_smi_inr.plugin.channels import Channels
+from napari_smi_inr.plugin.edge import Edge, screen_door
+from napari_smi_inr.plugin.frame import Frame
+from napari_smi_inr.plugin.interpolation import apply, linear_weights, smooth_weights
 from napari_smi_inr.plugin.pyramid import MAX_TEXTURE, RATIO, Pyramid
 from napari_smi_inr.plugin.resident import Resident
 from napari_smi_inr.plugin.slider import aligned_range
 from napari_smi_inr.plugin.tile_cache import TileCache, at_stride
 from napari_smi_inr.plugin.view_state import STRIDES, TILE, PlaneView, Tile, ViewState, tiles_of
 from napari_smi_inr.sampling.sampler import Sampler
+
+EDGE = Edge(reach=0.0, fade=1.5)
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def pyramid(field):
 
 def filled(field, pyramid):
     sampler, resident = Sampler(field), Resident(pyramid, len(field.parameters))
-    resident.prepare(sampler.inside)
+    resident.prepare(sampler.inside, EDGE)
     while not resident.complete:
         indices = resident.next_missing(0, 0.0, 1000, near=False)
         resident.fill(indices, sampler.evaluate(resident.points(indices)))
@@ -38,8 +43,8 @@ def filled(field, pyramid):
 def test_the_coarsest_level_is_the_voxel_grid_and_the_finest_has_odd_samples(pyramid):
     assert pyramid.shapes[-1] == (8, 28, 28)
     np.testing.assert_allclose(pyramid.centre(pyramid.coarsest, 2, np.arange(28)), -40 + 3.0 * np.arange(28))
-    np.testing.assert_allclose(pyramid.scale, 3 / 63)
-    fine = pyramid.centre(0, 0, np.arange(8) * 63 + 31)
+    np.testing.assert_allclose(pyramid.scale, 3 / 511)
+    fine = pyramid.centre(0, 0, np.arange(8) * 511 + 255)
     np.testing.assert_allclose(fine, -10 + 3.0 * np.arange(8))  # voxel centres are samples of every level's box
     steps = np.array([pyramid.step(k)[2] for k in range(len(pyramid.shapes))])
     assert np.all(steps[1:] / steps[:-1] < RATIO * 1.03)
@@ -85,49 +90,75 @@ def test_interpolation_is_linear_and_clamped():
     grid = np.add.outer(10 * np.arange(5), np.arange(7)).astype(np.float32)
     rows, columns = np.array([-1.0, 0.25, 3.9, 9.0]), np.array([-0.2, 0.0, 5.5, 8.0])
     expected = np.add.outer(10 * np.clip(rows, 0, 4), np.clip(columns, 0, 6))
-    np.testing.assert_allclose(interpolate(grid, rows, columns), expected, rtol=1e-6)
-    np.testing.assert_allclose(interpolate(grid[:1, :1], rows, columns), 0)
+    found = apply(grid, linear_weights(rows, 5), linear_weights(columns, 7))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(apply(grid[:1, :1], linear_weights(rows, 1), linear_weights(columns, 1)), 0)
+
+
+def test_smooth_interpolation_is_exact_for_polynomials_of_fifth_degree_up_to_the_ends():
+    y, x = np.arange(9.0), np.arange(7.0)
+    grid = np.multiply.outer((y / 4 - 1) ** 5, (x / 3 - 1) ** 4).astype(np.float32)[None]
+    rows, columns = np.linspace(0, 8, 41), np.linspace(0, 6, 37)
+    truth = np.multiply.outer((rows / 4 - 1) ** 5, (columns / 3 - 1) ** 4)
+    found = apply(grid, smooth_weights(rows, 9), smooth_weights(columns, 7))
+    np.testing.assert_allclose(found[0], truth, atol=2e-6)
+    few = smooth_weights(np.array([0.0, 0.5, 1.9]), 3)  # a parabola through the three there are
+    np.testing.assert_allclose(few @ np.array([0.0, 1.0, 4.0]), [0, 0.25, 1.9**2], atol=1e-6)
+
+
+def test_the_more_pixels_are_left_out_the_less_opaque_the_edge_and_the_pattern_stays_in_place():
+    view, moved = PlaneView(0, 0.0, 0, (0, 200), (0, 200)), PlaneView(0, 0.0, 0, (96, 296), (96, 296))
+    for opacity in (0.0, 0.1, 0.5, 0.9, 1.0):
+        shown = screen_door(np.full(view.shape, opacity, np.float32), view)
+        assert shown.mean() == pytest.approx(np.cbrt(opacity), abs=0.01)
+        there = screen_door(np.full(view.shape, opacity, np.float32), moved)
+        assert np.array_equal(shown[96:, 96:], there[:104, :104])
+
+
+def test_the_edge_fades_smoothly_outward_from_where_it_begins():
+    edge = Edge(reach=2.0, fade=1.0)
+    opacity = edge.opacity(np.array([5.0, 0.0, -2.0, -2.25, -2.5, -2.75, -3.0, -9.0], np.float32))
+    np.testing.assert_allclose(opacity, [1, 1, 1, 0.84375, 0.5, 0.15625, 0, 0], atol=1e-6)
 
 
 def test_a_frame_only_ever_gets_finer(field, pyramid):
     sampler, resident = Sampler(field), filled(field, pyramid)
-    view = PlaneView(0, 1.3, 5, (20, 250), (10, 240))
-    frame = Frame(pyramid, view)
-    positions = [pyramid.centre(5, axis, np.arange(*span)) for axis, span in ((1, view.rows), (2, view.columns))]
+    view = PlaneView(0, 1.3, 11, (20, 250), (10, 240))
+    frame = Frame(pyramid, view, 1)
+    positions = [pyramid.centre(11, axis, np.arange(*span)) for axis, span in ((1, view.rows), (2, view.columns))]
     y, x = np.meshgrid(*positions, indexing="ij")
     points = np.stack([x, y, np.full_like(x, 1.3)], -1).reshape(-1, 3)
     truth = np.where(sampler.inside(points), field.truth(points)[:, 0], np.nan).reshape(view.shape)
 
     def error():
-        both = np.isfinite(frame.values) & np.isfinite(truth)
-        return np.abs(frame.values - truth)[both].max(), np.mean(np.isfinite(frame.values) != np.isfinite(truth))
+        return np.abs(frame.values[0] - truth)[np.isfinite(truth)].max()
 
-    frame.seed(resident.plane(0, 0, 1.3), resident.spacing)
+    frame.seed(resident.plane((0,), 0, 1.3), resident.spacing)
     errors = [error()]
     for stride in STRIDES:
         for tile in tiles_of(view):
             values = sampler.sample(at_stride(tile, stride).request(pyramid))
-            frame.paste(at_stride(tile, stride), np.moveaxis(values[0], -1, 0)[0])
+            frame.paste(at_stride(tile, stride), np.moveaxis(values[0], -1, 0)[:1])
         errors.append(error())
-    assert errors[0][0] < 0.12  # a sine of 8 mm wavelength from 3 mm samples
-    assert errors[-1] == (0, 0)
-    assert all(after[0] <= before[0] + 1e-7 for before, after in itertools.pairwise(errors[1:]))
+    assert errors[0] < 0.12  # a sine of 8 mm wavelength from 3 mm samples
+    assert errors[-1] == 0
+    assert all(after <= before + 1e-7 for before, after in itertools.pairwise(errors[1:]))
     for tile in tiles_of(view):  # late and coarse: must change nothing
         values = sampler.sample(at_stride(tile, 8).request(pyramid))
-        frame.paste(at_stride(tile, 8), np.moveaxis(values[0], -1, 0)[0])
-    assert error() == (0, 0)
+        frame.paste(at_stride(tile, 8), np.moveaxis(values[0], -1, 0)[:1])
+    assert error() == 0
 
 
 def test_zooming_in_starts_from_the_last_image_not_from_voxels(field, pyramid):
-    sampler = Sampler(field)
-    before = Frame(pyramid, PlaneView(0, 1.3, 5, (0, 256), (0, 256)))
+    before = Frame(pyramid, PlaneView(0, 1.3, 11, (0, 256), (0, 256)), 1)
     for tile in tiles_of(before.view):
-        before.paste(tile, np.moveaxis(sampler.sample(tile.request(pyramid))[0], -1, 0)[0])
-    after = Frame(pyramid, PlaneView(0, 1.3, 4, (128, 256), (128, 256)))
+        points = tile.request(pyramid).points()
+        before.paste(tile, field.truth(points)[:, 0].reshape(1, *tile.request(pyramid).shape[1:]))
+    after = Frame(pyramid, PlaneView(0, 1.3, 10, (128, 256), (128, 256)), 1)
     after.inherit(before)
     assert after.detail.max() <= before.pixel
     assert after.detail.min() > after.pixel  # its own samples are still to come
-    elsewhere = Frame(pyramid, PlaneView(0, 1.4, 4, (128, 256), (128, 256)))
+    elsewhere = Frame(pyramid, PlaneView(0, 1.4, 10, (128, 256), (128, 256)), 1)
     elsewhere.inherit(before)
     assert np.isinf(elsewhere.detail).all()
 
@@ -135,8 +166,9 @@ def test_zooming_in_starts_from_the_last_image_not_from_voxels(field, pyramid):
 def test_the_resident_volume_fills_from_the_plane_in_view(field, pyramid):
     sampler, resident = Sampler(field), Resident(pyramid, 3)
     assert not resident.knows(2, 0.0)
-    assert resident.limits(0) is None
-    resident.prepare(sampler.inside)
+    recipe = Channels(field).recipe
+    assert resident.limits(recipe("f")) is None
+    resident.prepare(sampler.inside, EDGE)
     while not resident.knows(2, 0.5):
         indices = resident.next_missing(2, 0.5, 50, near=True)
         assert np.all(np.abs(pyramid.centre(pyramid.coarsest, 2, indices[:, 2]) - 0.5) <= 3)
@@ -144,11 +176,11 @@ def test_the_resident_volume_fills_from_the_plane_in_view(field, pyramid):
     assert not resident.complete
     assert not resident.knows(0, 0.0)
     resident = filled(field, pyramid)
-    volume = resident.volume(0)
+    volume = resident.volume(recipe("f"))
     points = resident.points(np.argwhere(np.isfinite(volume)))
     np.testing.assert_allclose(volume[np.isfinite(volume)], field.truth(points)[:, 0], atol=1e-6)
     assert np.isfinite(volume).sum() > field.mask.sum()  # a rim for the graphics card to interpolate with
-    low, high = resident.limits(2)
+    low, high = resident.limits(recipe("S0"))
     assert (low, high) == pytest.approx((80, 120), abs=2)
 
 

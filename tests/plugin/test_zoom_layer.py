@@ -42,9 +42,13 @@ def texel_errors(viewer, layer, field, n=60):
         value = layer.get_value(asked, world=True)[1]
         if value is None:
             continue
-        assert np.isfinite(value) == inside(texel[None, ::-1])[0]  # transparent outside the mask, and only there
+        beyond = -inside.distance(texel[None, ::-1])[0]  # the mask [mm]
+        edge = session_of(layer).edge
+        if not edge.reach < beyond < edge.end:  # fading out: shown or not, as the pattern has it
+            assert np.isfinite(value) == (beyond <= edge.reach)
         if np.isfinite(value):
-            errors.append(abs(value - field.truth(texel[None, ::-1])[0, layer.data[0].image.channel]))
+            column = field.parameters.index(layer.data[0].image.parameter)
+            errors.append(abs(value - field.truth(texel[None, ::-1])[0, column]))
     return np.array(errors)
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.plugin.pyramid import Pyramid
-from napari_smi_inr.plugin.resident import Resident
-from napari_smi_inr.plugin.tile_cache import TileCache, at_stride
+from napari_smi_inr.plugin.source import Source
+from napari_smi_inr.plugin.tile_cache import at_stride
 from napari_smi_inr.plugin.view_state import STRIDES, TILE, PlaneView, tiles_of
-from napari_smi_inr.plugin.worker import Source, TileWorker
+from napari_smi_inr.plugin.worker import TileWorker
 from napari_smi_inr.plugin.zoom_image import ZoomImage
-from napari_smi_inr.sampling.sampler import Sampler
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def start(make_field):
     def begin(**options):
         field = make_field(**options)
         pyramid = Pyramid.around(field.affine, field.mask.shape)
-        source = Source(Sampler(field), pyramid, Resident(pyramid, len(field.parameters)), TileCache())
+        source = Source.of(field, pyramid)
         errors = []
         workers.append(TileWorker(source, lambda: None, errors.append))
         return workers[-1], source, field, errors
@@ -39,7 +38,7 @@ def until(condition, seconds=10):
         time.sleep(0.002)
 
 
-def view_at(plane, level=4):
+def view_at(plane, level=10):
     return PlaneView(0, plane, level, (0, 256), (0, 256))
 
 
@@ -57,12 +56,11 @@ def test_coarse_comes_first_and_everything_in_the_end(start):
     assert all(tile in source.cache for tile in tiles_of(view))
     tile = tiles_of(view)[0]
     points = tile.request(source.pyramid).points()
-    expected = np.where(source.sampler.inside(points), field.truth(points).T, np.nan)
+    expected = np.where(source.needed(tile, points), field.truth(points).T, np.nan)
     np.testing.assert_array_equal(source.cache.get(tile).reshape(3, -1), expected)
     assert source.resident.complete
     assert worker.tally.abandoned == 0
-    in_view = [t.request(source.pyramid) for t in tiles_of(view)]
-    shown = sum(int(source.sampler.inside(r.points()).sum()) for r in in_view)
+    shown = sum(int(source.needed(t, t.request(source.pyramid).points()).sum()) for t in tiles_of(view))
     assert worker.tally.evaluated <= 1.02 * shown  # passes share their points: all but the coarsest cost nothing extra
 
 
@@ -120,8 +118,8 @@ def test_an_error_is_reported_once_and_ends_the_work(start):
 
 def test_images_never_wait_and_use_the_sliders_exact_plane(start):
     worker, source, field, _ = start(microseconds=50)
-    image = ZoomImage(worker, lambda: source, 0, lambda axis: 1.234)
-    level = 4
+    image = ZoomImage(worker, lambda: source, "f", lambda axis: 1.234)
+    level = 10
     index = round(float(source.pyramid.index(level, 0, 1.234)))
     assert image.exact_plane(level, 0, index) == 1.234
     assert image.exact_plane(level, 0, index + 9) == source.pyramid.centre(level, 0, index + 9)  # a script's own plane
@@ -129,6 +127,6 @@ def test_images_never_wait_and_use_the_sliders_exact_plane(start):
     picture = image.read(view_at(1.234))
     assert time.perf_counter() - before < 0.5  # evaluating it would take over three seconds
     assert np.isnan(picture).all()
-    whole = image.read(PlaneView(0, 1.234, 0, (0, 1764), (0, 1764)))
+    whole = image.read(PlaneView(0, 1.234, 6, (0, 1764), (0, 1764)))
     assert whole.shape == (1764, 1764)
     assert "MainThread" not in field.threads

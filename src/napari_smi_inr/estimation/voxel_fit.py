@@ -111,13 +111,25 @@ class VoxelFit:
         scalars = dict(zip(SCALARS, self.sample(points_mm).T, strict=True))
         return {**scalars, FOD: self._fod_between.sample(points_mm)}
 
+    def sample_orientation(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, 6 + 5) scalars and the FOD's l = 2 coefficients at (N, 3) RAS positions [mm], interpolated linearly."""
+        return np.concatenate([self.sample(points_mm), self._second_between.sample(points_mm)], axis=1)
+
     @cached_property
     def _between(self) -> GridField:
         return GridField(self.maps(), self.affine)
 
     @cached_property
     def _fod_between(self) -> GridField:
-        return GridField({f"{FOD}{c}": self._on_grid(column) for c, column in enumerate(self.fod.T)}, self.affine)
+        return self._columns_between(self.fod)
+
+    @cached_property
+    def _second_between(self) -> GridField:
+        second = self.fod[:, 1:6]
+        return self._columns_between(np.pad(second, ((0, 0), (0, 5 - second.shape[1]))))
+
+    def _columns_between(self, columns: NDArray[np.float32]) -> GridField:
+        return GridField({f"{FOD}{c}": self._on_grid(column) for c, column in enumerate(columns.T)}, self.affine)
 
     def predict_voxels(
         self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None

@@ -103,6 +103,14 @@ class FittedField:
         """(N, 6) scalars at (N, 3) RAS positions [mm], columns as in :attr:`parameters`."""
         return self._evaluate(points_mm)[0]
 
+    def sample_orientation(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, 6 + 5) scalars and the FOD's l = 2 coefficients at (N, 3) RAS positions [mm]."""
+        scalars, fod = self._evaluate(points_mm)
+        known = np.zeros((len(fod), len(SCALARS) + 5), np.float32)
+        known[:, : len(SCALARS)] = scalars
+        known[:, len(SCALARS) : len(SCALARS) + fod.shape[1] - 1] = fod[:, 1:6]  # none of an FOD of lmax 0
+        return known
+
     def _evaluate(self, points_mm: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         points = np.ascontiguousarray(points_mm, dtype=np.float32).reshape(-1, 3)
         scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)

@@ -37,4 +37,4 @@ class Curtain:
         start, stop = (view.rows, view.columns)[across]
         positions = pyramid.centre(view.level, self.axis, np.arange(start, stop))
         hidden = positions < self.position if self.above else positions >= self.position
-        values[(slice(None),) * across + (hidden,)] = np.nan
+        values[(slice(None),) * across + (hidden,)] = np.nan if values.ndim == 2 else 0  # colours have an opacity

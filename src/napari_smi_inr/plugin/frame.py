@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .interpolation import apply, linear_weights, smooth_weights
 from .pyramid import Pyramid
-from .resident import ResidentPlane
 from .view_state import STRIDES, TILE, PlaneView, Tile, first_sample, tiles_of
 
 Float = NDArray[np.float32]
@@ -18,53 +18,32 @@ Window = tuple[tuple[slice, slice], tuple[slice, slice]]
 """Where a tile meets an image: slices of rows and columns into the image, and into the full-resolution tile."""
 
 
-def interpolate(grid: Float, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Float:
-    """Interpolate a (h, w) grid bilinearly at the crossings of fractional rows and columns, clamped at its border.
-
-    The grid must be finite: it is multiplied by sparse matrices of weights, which is several times faster than
-    gathering its entries, and unlike dense products keeps to one core.
-    """
-    return _apply(grid, _weights(rows, grid.shape[0]), _weights(columns, grid.shape[1]))
-
-
-def _apply(grid: Float, rows: csr_array, columns: csr_array) -> Float:
-    across = np.ascontiguousarray((columns @ np.ascontiguousarray(grid.T)).T)
-    result: Float = rows @ across
-    return result
-
-
-def _weights(positions: NDArray[np.float64], n: int) -> csr_array:
-    """(positions, n) matrix that interpolates linearly between n entries."""
-    clamped = np.clip(positions, 0, n - 1)
-    low = clamped.astype(np.intp)
-    fraction = (clamped - low).astype(np.float32)
-    entries = np.stack([low, np.minimum(low + 1, n - 1)], axis=1).ravel()
-    values = np.stack([1 - fraction, fraction], axis=1).ravel()
-    return csr_array((values, entries, np.arange(0, 2 * len(positions) + 1, 2)), shape=(len(positions), n))
+STALE = np.float32(1e6)
+"""Detail [mm] of a picture that is to be replaced by whatever comes."""
 
 
 @lru_cache(maxsize=64)
 def _tile_weights(n: int, stride: int) -> csr_array:
     """Weights that enlarge n samples to the side of a tile: a moving view needs them a thousand times a second."""
-    return _weights((np.arange(TILE) - first_sample(stride)) / stride, n)
+    return linear_weights((np.arange(TILE) - first_sample(stride)) / stride, n)
 
 
 class Frame:
-    """The image of one view for one parameter, improved in place as tiles arrive.
+    """The image of one view, improved in place as tiles arrive; several values a pixel where a parameter takes them.
 
     Attributes
     ----------
     values
-        (rows, columns) image, NaN where transparent.
+        (K, rows, columns) values, of no meaning where nothing is known.
     detail
         (rows, columns) distance between the samples each pixel was made from [mm]; infinite where nothing is known.
     pixel
         Distance between pixels [mm].
     """
 
-    def __init__(self, pyramid: Pyramid, view: PlaneView) -> None:
+    def __init__(self, pyramid: Pyramid, view: PlaneView, depth: int) -> None:
         self.pyramid, self.view = pyramid, view
-        self.values = np.full(view.shape, np.nan, np.float32)
+        self.values = np.zeros((depth, *view.shape), np.float32)
         self.detail = np.full(view.shape, np.inf, np.float32)
         self.pixel = float(max(pyramid.step(view.level)[axis] for axis in view.in_plane))
         self._windows: dict[tuple[int, int], Window] = {}
@@ -76,26 +55,14 @@ class Frame:
         """Those of full resolution that touch the view, those at its centre first; a mere backdrop needs none."""
         return tiles_of(self.view)
 
-    def _positions(self) -> list[NDArray[np.float64]]:
-        """Positions [mm] of the rows and of the columns."""
-        ranges = zip(self.view.in_plane, (self.view.rows, self.view.columns), strict=True)
-        return [self.pyramid.centre(self.view.level, axis, np.arange(*span)) for axis, span in ranges]
-
-    def seed(self, resident: ResidentPlane, spacing: float) -> None:
-        """Draw the resident plane wherever nothing finer is drawn; its mask is interpolated too, for a smooth edge."""
+    def seed(self, resident: Float, spacing: float, only_unknown: bool = False) -> None:
+        """Draw (K, h, w) of the resident plane wherever nothing finer is drawn, or nothing at all."""
         self.seeded = True
         detail = max(spacing, self.pixel * 1.001)  # at the coarsest level too, exact samples are to replace these
-        coarser = self.detail > detail
+        coarser = np.isinf(self.detail) if only_unknown else self.detail > detail
         if not coarser.any():
             return
-        rows, columns = (
-            self.pyramid.index(self.pyramid.coarsest, axis, positions)
-            for axis, positions in zip(self.view.in_plane, self._positions(), strict=True)
-        )
-        values = interpolate(resident.values, rows, columns)
-        if resident.fraction.min() < 1:
-            values[interpolate(resident.fraction, rows, columns) < 0.5] = np.nan
-        np.copyto(self.values, values, where=coarser)
+        np.copyto(self.values, enlarged(resident, self.pyramid, self.view), where=coarser)
         self.detail[coarser] = detail
 
     def inherit(self, previous: Frame) -> None:
@@ -105,16 +72,23 @@ class Frame:
         (rows, row_from), (columns, column_from) = (
             self._shared(previous, axis, positions, span)
             for axis, positions, span in zip(
-                self.view.in_plane, self._positions(), (previous.view.rows, previous.view.columns), strict=True
+                self.view.in_plane,
+                self.view.positions(self.pyramid),
+                (previous.view.rows, previous.view.columns),
+                strict=True,
             )
         )
         if not (len(row_from) and len(column_from)):
             return
         # one axis at a time: several times faster than both at once
-        self.values[rows, columns] = previous.values.take(row_from, 0).take(column_from, 1)
+        self.values[:, rows, columns] = previous.values.take(row_from, 1).take(column_from, 2)
         detail = previous.detail.take(row_from, 0).take(column_from, 1)
         # nearest samples of another level are never quite in place: always let this level's own replace them
         np.maximum(detail, self.pixel * 1.001, out=self.detail[rows, columns])
+
+    def grow_stale(self) -> None:
+        """Keep the picture only until anything replaces it."""
+        self.detail[np.isfinite(self.detail)] = STALE
 
     def _shared(
         self, previous: Frame, axis: int, positions: NDArray[np.float64], span: tuple[int, int]
@@ -154,24 +128,44 @@ class Frame:
         return [(tile, stride) for tile, stride in drawn if stride > 1]
 
     def paste(self, tile: Tile, samples: Float) -> None:
-        """Draw a tile's (h, w) samples wherever the image is coarser than they are."""
+        """Draw a tile's (K, h, w) samples, NaN where it has none, wherever the image is coarser than they are."""
         outer, inner = self._window(tile)
         spacing = tile.stride * self.pixel
-        full = _enlarge(samples, tile.stride)[inner] if tile.stride > 1 else samples[inner]
-        coarser = self.detail[outer] > spacing
-        np.copyto(self.values[outer], full, where=coarser)
-        self.detail[outer][coarser] = spacing
+        full = samples if tile.stride == 1 else np.stack([_enlarge(each, tile.stride) for each in samples])
+        full = full[:, *inner]
+        replaced = (self.detail[outer] > spacing) & np.isfinite(full[0])
+        np.copyto(self.values[:, *outer], full, where=replaced)
+        self.detail[outer][replaced] = spacing
         self.pasted[tile.row, tile.column] = tile.stride
+
+    def at(self, view: PlaneView) -> tuple[Float, NDArray[np.bool_]]:
+        """(K, rows, columns) values of a finer view of the same plane, smoothly interpolated, and where known."""
+        spans = zip(view.in_plane, view.positions(self.pyramid), (self.view.rows, self.view.columns), strict=True)
+        indices = [self.pyramid.index(self.view.level, axis, p) - span[0] for axis, p, span in spans]
+        weights = [smooth_weights(i, n) for i, n in zip(indices, self.view.shape, strict=True)]
+        rows, columns = (
+            np.clip(np.rint(i).astype(np.intp), 0, n - 1) for i, n in zip(indices, self.view.shape, strict=True)
+        )
+        return apply(self.values, *weights), np.isfinite(self.detail).take(rows, 0).take(columns, 1)
+
+
+def enlarged(resident: Float, pyramid: Pyramid, view: PlaneView) -> Float:
+    """(..., rows, columns) of a view, interpolated linearly from (..., h, w) of a plane of the coarsest level."""
+    weights = (
+        linear_weights(pyramid.index(pyramid.coarsest, axis, positions), n)
+        for axis, positions, n in zip(view.in_plane, view.positions(pyramid), resident.shape[-2:], strict=True)
+    )
+    return apply(resident, *weights)
 
 
 def _enlarge(samples: Float, stride: int) -> Float:
-    """Enlarge samples bilinearly; NaN takes no part, and keeps its own blocks, so the mask's edge stays put."""
+    """Enlarge samples bilinearly; NaN takes no part, and keeps its own blocks."""
     rows, columns = (_tile_weights(n, stride) for n in samples.shape)
     missing = np.isnan(samples)
     if not missing.any():
-        return _apply(samples, rows, columns)
-    values = _apply(np.where(missing, np.float32(0), samples), rows, columns)
-    share = _apply((~missing).astype(np.float32), rows, columns)
+        return apply(samples, rows, columns)
+    values = apply(np.where(missing, np.float32(0), samples), rows, columns)
+    share = apply((~missing).astype(np.float32), rows, columns)
     blocks = [np.minimum(np.arange(TILE) // stride, n - 1) for n in samples.shape]
     share[missing[np.ix_(*blocks)]] = np.nan
     return values / share

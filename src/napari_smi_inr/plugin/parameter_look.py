@@ -7,6 +7,7 @@ from typing import Any
 
 from ..parameters import PARAMETERS
 from ..sampling.coordinates import NAPARI_AXES
+from .channels import DIRECTION
 from .napari_compat import show_colorbar, show_name
 
 PROVISIONAL_LIMITS = (0.0, 1.0)
@@ -22,7 +23,7 @@ class Look:
     name
         Layer name: symbol, meaning and unit.
     colormap
-        Name of a napari colormap.
+        Name of a napari colormap; ``None`` for an image in colours.
     limits
         Contrast limits; ``None``: from the data.
     bounds
@@ -30,13 +31,15 @@ class Look:
     """
 
     name: str
-    colormap: str
+    colormap: str | None
     limits: tuple[float, float] | None
     bounds: tuple[float, float] | None
 
     @classmethod
     def of(cls, symbol: str) -> Look:
         """Look up a parameter; one that is not in the table is shown in viridis with limits from the data."""
+        if symbol == DIRECTION:
+            return cls("direction · red R-L, green A-P, blue S-I", None, None, None)
         known = PARAMETERS.get(symbol)
         if known is None:
             return cls(symbol, "viridis", None, None)
@@ -46,18 +49,16 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments for ``viewer.add_image``."""
-        return {
-            "name": self.name,
-            "colormap": self.colormap,
-            "contrast_limits": self.limits or PROVISIONAL_LIMITS,
-            "units": ("mm",) * 3,
-            "axis_labels": NAPARI_AXES,
-        }
+        options = {"name": self.name, "units": ("mm",) * 3, "axis_labels": NAPARI_AXES}
+        if self.colormap is None:
+            return options
+        return options | {"colormap": self.colormap, "contrast_limits": self.limits or PROVISIONAL_LIMITS}
 
     def finish(self, layer: Any) -> None:
         """Set what cannot be given when the layer is made."""
         if self.bounds is not None:
             low, high = layer.contrast_limits
             layer.contrast_limits_range = (min(low, self.bounds[0]), max(high, self.bounds[1]))
-        show_colorbar(layer)
+        if self.colormap is not None:
+            show_colorbar(layer)
         show_name(layer)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..sampling.coordinates import bounding_box, nearest_voxel_axes, voxel_sizes
 
-FINEST = 63
+FINEST = 511
 """Finest samples per voxel; odd, so that voxel centres lie on the grid the slider steps along."""
 
 RATIO = 2**0.5

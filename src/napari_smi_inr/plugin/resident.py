@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from ..sampling.coordinates import napari_to_world
 from ..sampling.mask import SmoothMask
+from .channels import Recipe
+from .edge import Edge
 from .pyramid import Pyramid
-
-
-@dataclass(frozen=True, eq=False)
-class ResidentPlane:
-    """One plane of the resident volume for one parameter.
-
-    Attributes
-    ----------
-    values
-        (rows, columns), meaningful out to one sample beyond the mask.
-    fraction
-        (rows, columns) interpolated mask, 0 to 1.
-    """
-
-    values: NDArray[np.float32]
-    fraction: NDArray[np.float32]
 
 
 class Resident:
     """Coarsest level of the pyramid, filled in the background by the worker.
 
-    Values are also computed one sample beyond the mask, so that interpolation between samples is clean up to its edge.
+    Values are also computed one sample beyond where the field is shown, so that interpolation is clean up to there.
     One thread writes; readers may see a plane half filled, and ask :meth:`knows` first.
     """
 
@@ -40,8 +24,10 @@ class Resident:
         self._pyramid = pyramid
         self._shape = pyramid.shapes[-1]
         self.values = np.zeros((n_channels, *self._shape), np.float32)
-        self._fraction: NDArray[np.float32] | None = None  # set last by prepare(): the sign that the rest is there
+        self._known = np.zeros(self._shape, bool)
         self._missing = np.ones(self._shape, bool)
+        self._distance: NDArray[np.float32] | None = None  # from the edge of the mask [mm]
+        self.edge: Edge | None = None  # what it is prepared for; set last: the sign that the rest is there
         self.progress = 0  # rises with every change; 0 until prepared
 
     @property
@@ -52,15 +38,17 @@ class Resident:
     @property
     def complete(self) -> bool:
         """Whether every sample has its value."""
-        return self._fraction is not None and not self._missing.any()
+        return self.edge is not None and not self._missing.any()
 
-    def prepare(self, inside: SmoothMask) -> None:
-        """Find out which samples are needed; slow enough to belong to the worker."""
-        indices = np.indices(self._shape).reshape(3, -1).T
-        fraction = inside.fraction(self.points(indices)).reshape(self._shape)
-        self._missing = maximum_filter(fraction, size=3, mode="constant") > 0
-        self._fraction = fraction
-        self.progress = 1
+    def prepare(self, inside: SmoothMask, edge: Edge) -> None:
+        """Find out which samples are needed for what is to be shown; slow enough to belong to the worker."""
+        if self._distance is None:
+            indices = np.indices(self._shape).reshape(3, -1).T
+            self._distance = inside.distance(self.points(indices)).reshape(self._shape)
+        shown = self._distance > -edge.end
+        self._missing = maximum_filter(shown, size=3, mode="constant") & ~self._known
+        self.edge = edge
+        self.progress += 1
 
     def points(self, indices: NDArray[np.int_]) -> NDArray[np.float64]:
         """(N, 3) RAS positions [mm] of (N, 3) samples."""
@@ -89,41 +77,40 @@ class Resident:
         """Store (n, C) values of (n, 3) samples."""
         where = tuple(indices.T)
         self.values[:, *where] = np.nan_to_num(values.T)  # interpolation needs numbers everywhere
+        self._known[where] = True
         self._missing[where] = False
         self.progress += 1
 
     def knows(self, axis: int, position: float) -> bool:
         """Whether the plane at a position [mm] can be interpolated."""
-        if self._fraction is None:
+        if self.edge is None:
             return False
         missing = np.moveaxis(self._missing, axis, 0)
         return not any(missing[i].any() for i in self._around(axis, position)[:2])
 
-    def plane(self, channel: int, axis: int, position: float) -> ResidentPlane:
-        """Interpolate one parameter between the two nearest planes."""
-        low, high, weight = self._around(axis, position)
-        fraction = np.zeros(self._shape, np.float32) if self._fraction is None else self._fraction
+    def plane(self, columns: tuple[int, ...], axis: int, position: float) -> NDArray[np.float32]:
+        """(K, rows, columns) of some channels, interpolated between the two nearest planes."""
+        return np.stack([self._between(self.values[column], axis, position) for column in columns])
 
-        def between(volume: NDArray[np.float32]) -> NDArray[np.float32]:
-            planes = np.moveaxis(volume, axis, 0)
-            blend: NDArray[np.float32] = planes[low] * np.float32(1 - weight) + planes[high] * np.float32(weight)
-            return blend
+    def distances(self, axis: int, position: float) -> NDArray[np.float32] | None:
+        """(rows, columns) distances from the edge of the mask [mm], negative outside; None until prepared."""
+        return None if self._distance is None else self._between(self._distance, axis, position)
 
-        return ResidentPlane(between(self.values[channel]), between(fraction))
+    def volume(self, recipe: Recipe) -> NDArray[np.float32]:
+        """(Z, Y, X) values of one parameter, or (Z, Y, X, 4) colours; transparent outside and where not yet known.
 
-    def volume(self, channel: int) -> NDArray[np.float32]:
-        """(Z, Y, X) values of one parameter, NaN outside the mask and where not yet known.
-
-        One sample around the mask is kept, because the graphics card interpolates between samples and would let every
-        NaN eat its neighbours too.
+        One sample around what is shown is kept, because the graphics card interpolates between samples and would let
+        every NaN eat its neighbours too.
         """
         kept = maximum_filter(self._shown(), size=3) & ~self._missing
-        volume: NDArray[np.float32] = np.where(kept, self.values[channel], np.float32(np.nan))
-        return volume
+        volume = recipe.finish(self.values[list(recipe.columns)])
+        if recipe.colours:
+            return np.concatenate([volume, kept[..., None].astype(np.float32)], axis=-1)
+        return np.where(kept, volume, np.float32(np.nan))
 
-    def limits(self, channel: int) -> tuple[float, float] | None:
+    def limits(self, recipe: Recipe) -> tuple[float, float] | None:
         """Give the 1st and 99th percentile of one parameter over what is known of the mask; ``None`` if nothing is."""
-        values = self.values[channel][self._shown()]
+        values = recipe.finish(self.values[list(recipe.columns)][:, self._within(0.0)])
         values = values[np.isfinite(values)]
         if not len(values):
             return None
@@ -131,10 +118,20 @@ class Resident:
         return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-3)
 
     def _shown(self) -> NDArray[np.bool_]:
-        if self._fraction is None:
+        return self._within(self.edge.reach if self.edge else 0.0)
+
+    def _within(self, reach: float) -> NDArray[np.bool_]:
+        """(Z, Y, X) samples known and no further than this beyond the mask [mm]."""
+        if self._distance is None:
             return np.zeros(self._shape, bool)
-        shown: NDArray[np.bool_] = (self._fraction >= 0.5) & ~self._missing
-        return shown
+        within: NDArray[np.bool_] = (self._distance >= -reach) & self._known
+        return within
+
+    def _between(self, volume: NDArray[np.float32], axis: int, position: float) -> NDArray[np.float32]:
+        low, high, weight = self._around(axis, position)
+        planes = np.moveaxis(volume, axis, 0)
+        blend: NDArray[np.float32] = planes[low] * np.float32(1 - weight) + planes[high] * np.float32(weight)
+        return blend
 
     def _around(self, axis: int, position: float) -> tuple[int, int, float]:
         """Give the two samples around a position and the weight of the second."""

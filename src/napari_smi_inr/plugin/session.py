@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,18 @@ from napari.utils.notifications import show_error
 
 from ..errors import InputError
 from ..sampling.field import Field
-from ..sampling.sampler import Sampler
 from . import canvas_orientation, slider
 from ._qt.bridge import WorkerBridge
 from ._qt.ending import end_with_python
 from .curtain import Curtain
+from .edge import Edge
 from .napari_compat import main_window, unwrapped
 from .parameter_look import Look
 from .pyramid import Pyramid
-from .resident import Resident
-from .tile_cache import TileCache
+from .source import Source
 from .view_state import ViewState
 from .virtual_level import VirtualLevel
-from .worker import Source, TileWorker
+from .worker import TileWorker
 from .zoom_image import ZoomImage
 
 STILL_SECONDS = 0.06
@@ -60,7 +60,7 @@ class ZoomSession:
     def __init__(self, viewer: Any, field: Field) -> None:
         self._viewer = viewer
         self._dims = unwrapped(viewer.dims)  # read from the slicing thread too
-        self._source = _source(field, Pyramid.around(field.affine, field.mask.shape))
+        self._source = Source.of(field, Pyramid.around(field.affine, field.mask.shape))
         self._bridge = WorkerBridge(self._refresh, self._show_error, self.close, main_window(viewer))
         self.worker = TileWorker(self._source, self._bridge.news, self._bridge.error)
         self._slider = slider.share(viewer, self._source.pyramid)
@@ -76,7 +76,7 @@ class ZoomSession:
     @property
     def field(self) -> Field:
         """The field being shown."""
-        return self._source.sampler.field
+        return self._source.channels.field
 
     @property
     def layers(self) -> list[Any]:
@@ -92,11 +92,10 @@ class ZoomSession:
 
     def add(self, parameter: str, **options: Any) -> Any:
         """Add a layer for one parameter; ``options`` go to ``viewer.add_image``."""
-        if parameter not in self.field.parameters:
-            known = ", ".join(self.field.parameters)
+        if parameter not in self._source.channels.shown:
+            known = ", ".join(self._source.channels.shown)
             raise InputError("parameter", f"{parameter!r} is not in this field.", f"Choose one of {known}.")
-        channel = self.field.parameters.index(parameter)
-        image = ZoomImage(self.worker, lambda: self._source, channel, self._position)
+        image = ZoomImage(self.worker, lambda: self._source, parameter, self._position)
         pyramid = self._source.pyramid
         levels = [VirtualLevel(image, level) for level in range(len(pyramid.shapes))]
         first = not len(self._viewer.layers)
@@ -108,10 +107,11 @@ class ZoomSession:
             translate=pyramid.translate,
             projection_mode="none",
             interpolation2d="linear",
+            rgb=image.colours,
             **{**look.options(), **options},
         )
         look.finish(layer)
-        if look.limits is None and "contrast_limits" not in options:
+        if not image.colours and look.limits is None and "contrast_limits" not in options:
             self._automatic[id(unwrapped(layer))] = tuple(layer.contrast_limits)
         self._slider.impose()
         if first:
@@ -126,6 +126,17 @@ class ZoomSession:
             image.curtain = curtain
             layer.refresh(extent=False, thumbnail=False, highlight=False)
 
+    @property
+    def edge(self) -> Edge:
+        """How far beyond its mask the field is shown."""
+        return self._source.edge
+
+    def extrapolate(self, reach: float) -> None:
+        """Show the field up to a distance beyond its mask [mm], before it fades out."""
+        self._source.move_edge(replace(self._source.edge, reach=max(float(reach), 0.0)))
+        self.worker.wake()
+        self._bridge.news()
+
     def replace_field(self, field: Field) -> None:
         """Show another field of the same scan, e.g. a better fit, in the same layers.
 
@@ -139,7 +150,7 @@ class ZoomSession:
         if not same or field.parameters != self.field.parameters:
             raise InputError("field", "is not of the same scan as the layer.", "Add a new layer for it.")
         key = next((k for k, s in _sessions.items() if s is self), None)
-        self._source = _source(field, self._source.pyramid)
+        self._source = Source.of(field, self._source.pyramid, self._source.edge)
         self._thumbnails_done = False
         if key is not None:
             _sessions[key[0], id(field)] = _sessions.pop(key)
@@ -202,7 +213,7 @@ class ZoomSession:
         if tuple(layer.contrast_limits) != given:
             del self._automatic[id(layer)]
             return
-        found = self._source.resident.limits(image.channel)
+        found = self._source.resident.limits(self._source.channels.recipe(image.parameter))
         if found is not None and found != given:
             layer.contrast_limits_range = found
             layer.contrast_limits = found
@@ -218,7 +229,3 @@ class ZoomSession:
 
     def _show_error(self, error: Exception) -> None:
         show_error(f"The field could not be evaluated: {error}")
-
-
-def _source(field: Field, pyramid: Pyramid) -> Source:
-    return Source(Sampler(field), pyramid, Resident(pyramid, len(field.parameters)), TileCache())

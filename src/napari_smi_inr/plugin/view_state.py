@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..sampling.request import SampleRequest
 from .pyramid import Pyramid
@@ -83,6 +85,20 @@ class PlaneView:
     def shape(self) -> tuple[int, int]:
         """Samples along rows and columns."""
         return self.rows[1] - self.rows[0], self.columns[1] - self.columns[0]
+
+    def positions(self, pyramid: Pyramid) -> list[NDArray[np.float64]]:
+        """Positions [mm] of the rows and of the columns."""
+        ranges = zip(self.in_plane, (self.rows, self.columns), strict=True)
+        return [pyramid.centre(self.level, axis, np.arange(*span)) for axis, span in ranges]
+
+    def at_level(self, pyramid: Pyramid, level: int, margin: int) -> PlaneView:
+        """Give the same rectangle in samples of another level, and some more around it."""
+        spans = []
+        for axis, positions in zip(self.in_plane, self.positions(pyramid), strict=True):
+            first, last = pyramid.index(level, axis, positions[[0, -1]])
+            count = pyramid.shapes[level][axis]
+            spans.append((max(math.floor(first) - margin, 0), min(math.ceil(last) + margin + 1, count)))
+        return PlaneView(self.axis, self.plane, level, *spans)
 
 
 @dataclass(frozen=True)

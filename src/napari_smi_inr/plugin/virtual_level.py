@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,27 +19,28 @@ class VirtualLevel:
     """One level of a zoom layer. napari indexes it twice: a region first, which stays lazy, then one plane of it."""
 
     dtype = np.dtype(np.float32)
-    ndim = 3
 
     def __init__(self, image: ZoomImage, level: int) -> None:
         self.image, self.level = image, level
-        self.shape = image.pyramid.shapes[level]
-        self.chunks = (TILE,) * 3  # napari then asks for whole tiles, and for none while panning within them
+        self.depth = (4,) if image.colours else ()
+        self.shape: tuple[int, ...] = (*image.pyramid.shapes[level], *self.depth)
+        self.ndim = len(self.shape)
+        # napari then asks for whole tiles, and for none while panning within them
+        self.chunks = (TILE,) * 3 + self.depth
 
     @property
     def size(self) -> int:
         """Number of samples, as a Python integer because it may exceed 64 bits when multiplied."""
-        z, y, x = self.shape
-        return z * y * x
+        return math.prod(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        region = Region(self, tuple((0, n) for n in self.shape))
+        region = Region(self, tuple((0, n) for n in self.shape[:3]))
         items = _items(key)
         if all(isinstance(item, slice) for item in items):
-            return Region(self, tuple(_span(item, n) for item, n in zip(items, self.shape, strict=True)))
+            return Region(self, tuple(_span(item, n) for item, n in zip(items, self.shape[:3], strict=True)))
         return region.take(items, self.image.backdrop)  # whole planes: napari's thumbnail, or someone's script
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -52,15 +54,15 @@ class Region:
     """A box of a level, not yet read."""
 
     dtype = VirtualLevel.dtype
-    ndim = 3
 
     def __init__(self, level: VirtualLevel, spans: tuple[tuple[int, int], ...]) -> None:
         self.level, self.spans = level, spans
+        self.ndim = level.ndim
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Samples along each axis."""
-        return tuple(stop - start for start, stop in self.spans)
+        """Samples along each axis, and of a colour."""
+        return tuple(stop - start for start, stop in self.spans) + self.level.depth
 
     @property
     def size(self) -> int:
@@ -85,7 +87,7 @@ class Region:
             return np.expand_dims(self._plane(axis, (start + max(stop - 1, start)) // 2, read), axis)
         plane = self._plane(axis, int(item), read)
         rest: list[Any] = [item for other, item in enumerate(items) if other != axis]
-        return plane if rest == [slice(None)] * 2 else plane[tuple(rest)]
+        return plane if rest == [slice(None)] * 2 else plane[tuple(rest)]  # colours last, all of them
 
     def _plane(self, axis: int, index: int, read: Any) -> NDArray[np.float32]:
         rows, columns = (span for other, span in enumerate(self.spans) if other != axis)
@@ -112,12 +114,12 @@ class Region:
 
 
 def _items(key: Any) -> tuple[Any, ...]:
-    """Complete an index to three entries."""
+    """Complete an index to three entries; a fourth, of colours, takes them all."""
     items = key if isinstance(key, tuple) else (key,)
     if any(item is Ellipsis for item in items):
         where = [item is Ellipsis for item in items].index(True)
         items = items[:where] + (slice(None),) * (4 - len(items)) + items[where + 1 :]
-    return items + (slice(None),) * (3 - len(items))
+    return (items + (slice(None),) * (3 - len(items)))[:3]
 
 
 def _span(item: slice, n: int) -> tuple[int, int]:

@@ -13,26 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sampling.sampler import Sampler
-from .pyramid import Pyramid
-from .resident import Resident
-from .tile_cache import TileCache, at_stride
+from .source import Source
+from .tile_cache import at_stride
 from .view_state import STRIDES, TILE, PlaneView, Tile
 
 THREAD_NAME = "smi-inr tiles"
 
 SETTLE_SECONDS = 0.08
 """The finest pass of a view waits this long, in case the view moves on."""
-
-
-@dataclass(eq=False)
-class Source:
-    """A field as the viewer sees it: replaced as a whole when a better fit arrives."""
-
-    sampler: Sampler
-    pyramid: Pyramid
-    resident: Resident
-    cache: TileCache
 
 
 @dataclass
@@ -75,9 +63,12 @@ class TileWorker:
     def idle(self) -> bool:
         """Whether everything wanted is there and the resident volume is complete."""
         with self._condition:
-            return not self._running or not (
-                self._busy or any(self._queues.values()) or not self._source.resident.complete
-            )
+            return not self._running or not (self._busy or any(self._queues.values()) or self._unprepared)
+
+    @property
+    def _unprepared(self) -> bool:
+        source = self._source
+        return source.resident.edge != source.edge or not source.resident.complete or source.smoothness.to_do
 
     def want(self, client: Hashable, view: PlaneView, tiles: Iterable[Tile]) -> None:
         """Replace what a client waits for by the missing tiles of its new view, most wanted first within each pass."""
@@ -103,6 +94,11 @@ class TileWorker:
             self._source = source
             self._queues.clear()
             self._wanted = frozenset()
+            self._condition.notify()
+
+    def wake(self) -> None:
+        """Look again at what there is to do: the source has changed."""
+        with self._condition:
             self._condition.notify()
 
     def stop(self, timeout: float = 2.0) -> bool:
@@ -139,14 +135,16 @@ class TileWorker:
     def _choose(self) -> tuple[Callable[[], None] | None, float | None]:
         """Decide what to do, or how long to wait: backdrop of the view, coarse and mid passes, volume, fine pass."""
         source = self._source
-        if source.resident.progress == 0:
-            return (lambda: source.resident.prepare(source.sampler.inside)), None
+        if source.resident.edge != source.edge:
+            return (lambda: source.resident.prepare(source.sampler.inside, source.edge)), None
         view = next((v for v in reversed(self._views.values()) if v is not None), None)
         axis, plane = (
             (view.axis, view.plane) if view else (0, float(source.pyramid.low[0] + source.pyramid.high[0]) / 2)
         )
         if not source.resident.complete and not source.resident.knows(axis, plane):
             return (lambda: self._fill_resident(source, axis, plane, near=True)), None
+        if source.smoothness.to_do:
+            return source.measure_smoothness, None
         tiles = self._most_wanted(source)
         if tiles and tiles[0].stride > 1:
             return (lambda: self._fill_tiles(source, tiles)), None
@@ -180,7 +178,8 @@ class TileWorker:
 
         before = source.sampler.evaluated
         known = [_begun(source, tile) for tile in tiles]
-        values = source.sampler.at(np.concatenate([k.points for k in known]), dropped)
+        points = np.concatenate([k.points for k in known])
+        values = source.sampler.at(points, dropped, where=np.ones(len(points), bool))
         cost = source.sampler.evaluated - before
         self.tally.evaluated += cost
         if values is None:
@@ -203,10 +202,10 @@ class _Begun(NamedTuple):
 def _begun(source: Source, tile: Tile) -> _Begun:
     """Start a tile; the fine pass takes over the samples of the pass before, which lie on its lattice."""
     request = tile.request(source.pyramid)
+    values = np.full((*request.shape[1:], source.sampler.n_channels), np.nan, np.float32)
     previous = source.cache.get(at_stride(tile, 2)) if tile.stride == 1 else None
-    values = np.empty((*request.shape[1:], source.sampler.n_channels), np.float32)
-    todo = np.ones(values.shape[:2], bool)
     if previous is not None:
-        todo[::2, ::2] = False
         values[::2, ::2] = np.moveaxis(previous, 0, -1)
-    return _Begun(values, todo, request.points()[todo.ravel()])
+    points = request.points()
+    todo = source.needed(tile, points).reshape(values.shape[:2]) & np.isnan(values[..., 0])
+    return _Begun(values, todo, points[todo.ravel()])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .channels import Recipe
 from .curtain import Curtain
-from .frame import Frame
+from .edge import screen_door
+from .frame import Frame, enlarged
 from .pyramid import Pyramid
+from .source import Source
 from .tile_cache import at_stride
 from .view_state import STRIDES, PlaneView, Tile
-from .worker import Source, TileWorker
+from .worker import TileWorker
 
 Float = NDArray[np.float32]
 
@@ -31,8 +34,8 @@ class ZoomImage:
         Evaluates what is missing.
     source
         Gives the field in its present state.
-    channel
-        Column of the parameter.
+    parameter
+        What to show of it.
     position
         Exact slider position [mm] along a world axis, if there is one.
     """
@@ -41,13 +44,15 @@ class ZoomImage:
         self,
         worker: TileWorker,
         source: Callable[[], Source],
-        channel: int,
+        parameter: str,
         position: Callable[[int], float | None],
     ) -> None:
-        self._worker, self._source, self._channel, self._position = worker, source, channel, position
+        self._worker, self._source, self._position = worker, source, position
+        self.parameter = parameter
         self._lock = threading.Lock()
         self._frame: Frame | None = None
-        self._frame_source: Source | None = None
+        self._frame_of: tuple[Source, int] | None = None  # field and reach that the image was begun for
+        self._drawn: tuple[Any, ...] = ()
         self._volume_progress = -1
         self.curtain: Curtain | None = None
         self.composed = 0
@@ -58,13 +63,13 @@ class ZoomImage:
         return self._source().pyramid
 
     @property
-    def channel(self) -> int:
-        """Column of the parameter in the field."""
-        return self._channel
+    def colours(self) -> bool:
+        """Whether images are (…, 4) red, green, blue and opacity."""
+        return self._recipe(self._source()).colours
 
     @property
     def drawn(self) -> Frame | None:
-        """The image last composed."""
+        """The samples last drawn from."""
         return self._frame
 
     def belongs_to(self, worker: TileWorker) -> bool:
@@ -87,27 +92,29 @@ class ZoomImage:
             return self.backdrop(view)
         with self._lock:
             source = self._source()
-            frame = self._current(view, source)
+            inner = source.evaluated(view)
+            frame = self._current(inner, source)
             self._improve(frame, source)
             self.composed += 1
-            self._worker.want(self, view, self._missing(frame, source))
-            values = frame.values.copy()
-        if self.curtain is not None:
-            self.curtain.draw(values, source.pyramid, view)
-        return values
+            self._worker.want(self, inner, self._missing(frame, source))
+            self._drawn = (source.edge, source.resident.edge)
+            if inner == view:
+                values, known = frame.values.copy(), np.isfinite(frame.detail)
+            else:
+                values, known = frame.at(view)
+        return self._shown(source, view, values, known)
 
     def backdrop(self, view: PlaneView) -> Float:
         """Give the image of a view from the resident volume alone."""
         source = self._source()
-        frame = Frame(source.pyramid, view)
-        frame.seed(source.resident.plane(self._channel, view.axis, view.plane), source.resident.spacing)
-        return frame.values
+        plane = source.resident.plane(self._recipe(source).columns, view.axis, view.plane)
+        return self._shown(source, view, enlarged(plane, source.pyramid, view), np.ones(view.shape, bool))
 
     def volume(self) -> Float:
-        """(Z, Y, X) values at the coarsest level, NaN where transparent."""
-        resident = self._source().resident
-        self._volume_progress = resident.progress
-        return resident.volume(self._channel)
+        """(Z, Y, X[, 4]) values at the coarsest level, transparent outside."""
+        source = self._source()
+        self._volume_progress = source.resident.progress
+        return source.resident.volume(self._recipe(source))
 
     def outdated(self, ndisplay: int) -> bool:
         """Whether more is known by now than was last drawn."""
@@ -117,41 +124,58 @@ class ZoomImage:
         frame = self._frame
         if frame is None:
             return False
-        return self._frame_source is not source or self._can_seed(frame, source) or any(self._finer(frame, source))
+        if self._frame_of != (source, source.reached) or self._drawn != (source.edge, source.resident.edge):
+            return True
+        return frame.view.level < source.limit or self._can_seed(frame, source) or any(self._finer(frame, source))
 
     def release(self) -> None:
         """Stop asking for anything, for as long as nobody looks."""
         self._worker.forget(self)
 
+    def _recipe(self, source: Source) -> Recipe:
+        return source.channels.recipe(self.parameter)
+
+    def _shown(self, source: Source, view: PlaneView, values: Float, known: NDArray[np.bool_]) -> Float:
+        """Finish (K, rows, columns) values: fading out beyond the mask, ending at the curtain."""
+        recipe = self._recipe(source)
+        image, opacity = recipe.finish(values), source.opacity(view)
+        if recipe.colours:
+            image = np.concatenate([image, np.where(known, opacity, 0)[..., None]], axis=-1, dtype=np.float32)
+        else:
+            image[~(known & screen_door(opacity, view))] = np.nan
+        if self.curtain is not None:
+            self.curtain.draw(image, source.pyramid, view)
+        return image
+
     def _current(self, view: PlaneView, source: Source) -> Frame:
-        frame = self._frame
-        if frame is not None and frame.view == view and self._frame_source is source:
+        frame, made_of = self._frame, (source, source.reached)
+        if frame is not None and frame.view == view and self._frame_of == made_of:
             return frame
-        fresh = Frame(source.pyramid, view)
+        fresh = Frame(source.pyramid, view, len(self._recipe(source).columns))
         if frame is not None:
             fresh.inherit(frame)
-            if self._frame_source is not source:  # another field: keep its picture only until anything replaces it
-                fresh.detail.fill(np.inf)
-        fresh.seeded = False
-        self._frame, self._frame_source = fresh, source
+            if self._frame_of is not None and self._frame_of[0] is not source:
+                fresh.grow_stale()
+        self._frame, self._frame_of = fresh, made_of
         return fresh
 
     def _can_seed(self, frame: Frame, source: Source) -> bool:
         return not frame.seeded and source.resident.knows(frame.view.axis, frame.view.plane)
 
     def _improve(self, frame: Frame, source: Source) -> None:
+        columns = self._recipe(source).columns
         if self._can_seed(frame, source):
-            plane = source.resident.plane(self._channel, frame.view.axis, frame.view.plane)
-            frame.seed(plane, source.resident.spacing)
+            plane = source.resident.plane(columns, frame.view.axis, frame.view.plane)
+            frame.seed(plane, source.resident.spacing, only_unknown=source.live)
         for tile, samples in self._finer(frame, source):
-            frame.paste(tile, samples[self._channel])
+            frame.paste(tile, samples[list(columns)])
 
-    def _finer(self, frame: Frame, source: Source) -> Any:
+    def _finer(self, frame: Frame, source: Source) -> Iterator[tuple[Tile, Float]]:
         """Tiles known at a finer stride than drawn."""
         for tile, drawn in frame.unfinished():
             known = source.cache.finest(tile)
             if known and known[0].stride < drawn:
-                yield known[0], known[1]
+                yield known
 
     def _missing(self, frame: Frame, source: Source) -> list[Tile]:
         """Tiles to evaluate: no pass that would be no finer than what is already drawn."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
-from .coordinates import world_to_voxel
+from .coordinates import voxel_sizes, world_to_voxel
+
+_MARGIN = 4  # voxels around the volume at which distances are still told apart
 
 
 class SmoothMask:
@@ -35,3 +39,17 @@ class SmoothMask:
     def __call__(self, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(N,) whether each of (N, 3) RAS points [mm] lies inside."""
         return self.fraction(points_mm) >= 0.5 - 1e-5
+
+    def distance(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N,) distances of (N, 3) RAS points [mm] from the edge [mm], negative outside; rough beyond a few voxels."""
+        voxels = world_to_voxel(self._affine, points_mm).T + _MARGIN
+        return map_coordinates(self._distance, voxels, order=1, mode="nearest")
+
+    @cached_property
+    def _distance(self) -> NDArray[np.float32]:
+        """Signed distances [mm] at the voxels; neighbours on both sides of an edge are half a voxel away from it."""
+        inside = np.pad(self._values > 0, _MARGIN)
+        sizes = voxel_sizes(self._affine)
+        half = float(sizes.min()) / 2
+        within, without = (distance_transform_edt(m, sampling=sizes) for m in (inside, ~inside))
+        return np.where(inside, within - half, half - without).astype(np.float32)

@@ -52,11 +52,17 @@ class Sampler:
         return values
 
     def at(
-        self, points_mm: NDArray[np.floating], cancelled: Callable[[], bool] = lambda: False
+        self,
+        points_mm: NDArray[np.floating],
+        cancelled: Callable[[], bool] = lambda: False,
+        where: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32] | None:
-        """Values at (N, 3) points [mm] as (N, C), NaN outside the mask; ``None`` if cancelled between batches."""
+        """Values at (N, 3) points [mm] as (N, C), NaN outside the mask; ``None`` if cancelled between batches.
+
+        With (N,) ``where``, at those points instead, inside or outside.
+        """
         values = np.full((len(points_mm), self.n_channels), np.nan, np.float32)
-        inside = np.flatnonzero(self.inside(points_mm))
+        inside = np.flatnonzero(self.inside(points_mm) if where is None else where)
         for first in self._batch_starts(len(inside)):
             if cancelled():
                 return None

@@ -6,6 +6,7 @@ Coefficients run over l = 0, 2, … lmax and m = -l … l, so (l, m) stands at i
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,3 +97,25 @@ def half_sphere(n: int) -> NDArray[np.float64]:
     azimuth = _GOLDEN_ANGLE * np.arange(n)
     radius = np.sqrt(1.0 - z**2)
     return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=1)
+
+
+def second_moments(second: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(..., 3) second moments of FODs along x, y and z, less those of an isotropic one.
+
+    The integral of P(n) (n_k² - 1/3), which a single direction n brings to n_k² - 1/3.
+
+    Parameters
+    ----------
+    second
+        (..., 5) coefficients of l = 2; all higher orders integrate to nothing.
+    """
+    moments: NDArray[np.floating] = second @ _second_moment_weights().astype(second.dtype)
+    return moments
+
+
+@cache
+def _second_moment_weights() -> NDArray[np.float64]:
+    """(5, 3) coefficients of n_k² - 1/3, which lies within l = 2."""
+    directions = half_sphere(60)
+    weights, *_ = np.linalg.lstsq(real_sh(directions, 2)[:, 1:], directions**2 - 1 / 3)
+    return np.asarray(weights, np.float64)
