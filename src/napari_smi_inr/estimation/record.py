@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import DiffusionDataset
 from ..parameters import KERNEL_PARAMETERS, PARAMETERS, SCALARS
@@ -39,8 +39,15 @@ def share_at_bound(scalars: NDArray[np.floating]) -> dict[str, float]:
     if not len(scalars):
         return share
     for symbol, values in zip(SCALARS, scalars.T, strict=True):
-        if symbol in KERNEL_PARAMETERS and (bounds := PARAMETERS[symbol].bounds):
-            margin = _AT_BOUND * (bounds[1] - bounds[0])
-            at_bound = (values < bounds[0] + margin) | (values > bounds[1] - margin)
-            share[symbol] = round(float(at_bound.mean()), 4)
+        if symbol in KERNEL_PARAMETERS:
+            share[symbol] = round(float(at_bound(symbol, values).mean()), 4)
     return share
+
+
+def at_bound(symbol: str, values: ArrayLike) -> NDArray[np.bool_]:
+    """(…) whether values of a parameter lie at one of its bounds, as far as it has any."""
+    given, bounds = np.asarray(values), PARAMETERS[symbol].bounds
+    if bounds is None:
+        return np.zeros(given.shape, dtype=bool)
+    margin = _AT_BOUND * (bounds[1] - bounds[0])
+    return np.asarray((given < bounds[0] + margin) | (given > bounds[1] - margin))

@@ -37,6 +37,16 @@ class WorldVolumes:
         self.size = int(np.prod(self.shape, dtype=object))
 
     @property
+    def image(self) -> NDArray[Any]:
+        """(X, Y, Z, V) image beneath."""
+        return self._values
+
+    @property
+    def affine(self) -> NDArray[np.floating]:
+        """(4, 4) from the voxel indices of :attr:`image` to RAS millimetres."""
+        return self._affine
+
+    @property
     def scale(self) -> NDArray[np.float64]:
         """(3,) spacing of the samples in napari's order [mm]."""
         return self._pyramid.step(self._pyramid.coarsest)

@@ -27,6 +27,8 @@ class Latest(QObject):
     answered = Signal(object)
     """The :class:`~napari_smi_inr.plugin.helper.Attempt`, on the thread of this object."""
 
+    _done = Signal(object)
+
     def __init__(self, answer: Callable[[Any], Any]) -> None:
         super().__init__()
         self._answer = answer
@@ -34,6 +36,7 @@ class Latest(QObject):
         self._request: tuple[Any] | None = None
         self._open = True
         self._busy = False
+        self._done.connect(self._deliver)
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
@@ -67,13 +70,18 @@ class Latest(QObject):
                 assert self._request is not None
                 (request,) = self._request
                 self._request, self._busy = None, True
-            result = _attempt(self._answer, request)
+            result = attempt(self._answer, request)
             with self._condition:
                 if self._open:  # under the lock: deleting an object in the midst of its signal is a crash
-                    self.answered.emit(result)
+                    self._done.emit(result)
+
+    def _deliver(self, result: Attempt) -> None:
+        if self._open:  # it may have been closed since the thread said so
+            self.answered.emit(result)
 
 
-def _attempt(answer: Callable[[Any], Any], request: Any) -> Attempt:
+def attempt(answer: Callable[[Any], Any], request: Any) -> Attempt:
+    """Answer a request, or say what went wrong."""
     try:
         return Attempt(answer(request))
     except Exception as error:  # told to whoever asked

@@ -21,7 +21,7 @@ _CURVES = (
 )
 
 
-class _DecadeAxis(pg.AxisItem):  # type: ignore[misc]
+class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
     """A logarithmic axis with room between its labels: 1, 2 and 5 of each decade."""
 
     def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
@@ -34,7 +34,7 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
     """Data, held-out and non-negativity terms over time, each on a logarithmic scale."""
 
     def __init__(self) -> None:
-        super().__init__(axisItems={"left": _DecadeAxis("left")})
+        super().__init__(axisItems={"left": DecadeAxis("left")})
         self.setAccessibleName("Losses over time, logarithmic")
         self.setMinimumHeight(140)
         item = self.getPlotItem()
