@@ -1,7 +1,8 @@
 """What the zoom layer evaluates and keeps, and how the image of a parameter is made from it.
 
 Between samples everything is interpolated, so what is kept must be smooth. p2 is the length of a vector, with a kink
-where that vector vanishes; its square has none. Colours of directions come from the FOD's second moments.
+where that vector, the FOD's coefficients of l = 2, vanishes; so it is the vector that is kept, and from it colours of
+directions are made too.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ Float = NDArray[np.float32]
 DIRECTION = "direction"
 """Name of the map of fibre directions in colours."""
 
-_P2, _P2_SQUARED = "p2", "p2²"
-_MOMENTS = ("mxx", "myy", "mzz")
-_COHERENT = (PARAMETERS["p2"].display or (0.0, 1.0))[1]  # p2 from which on colours are full
+_P2 = "p2"
+_SECOND = tuple(f"l2m{m}" for m in range(-2, 3))
+_COHERENT = (PARAMETERS[_P2].display or (0.0, 1.0))[1]  # p2 from which on colours are full
+_SOFT = np.float32(0.03)  # rounds the root off where it rises vertically: there no interpolation would follow
 
 
 def _as_is(values: Float) -> Float:
@@ -32,21 +34,24 @@ def _as_is(values: Float) -> Float:
     return value
 
 
-def _root(values: Float) -> Float:
-    root: Float = np.sqrt(np.maximum(values[0], 0))
-    return root
+def _p2(second: Float) -> Float:
+    p2: Float = np.float32(P2_SCALE) * np.sqrt(np.einsum("m...,m...->...", second, second))
+    return p2
 
 
-def direction_colours(values: Float) -> Float:
-    """(4, …) p2 squared and the second moments xx, yy, zz (less 1/3) to (…, 3) red, green and blue from 0 to 1.
+def direction_colours(second: Float) -> Float:
+    """(5, …) coefficients of l = 2 to (…, 3) red, green and blue from 0 to 1.
 
-    Of fibres around one direction n the second moments are p2 (n_k² - 1/3), and the colour is then p2 |n_k|: that of
+    Of fibres around one direction n the FOD's second moments are p2 (n_k² - 1/3), and the colour is p2 |n_k|: that of
     the principal direction, as bright as it is coherent, as in the maps known from diffusion tensors. Unlike those it
     changes smoothly where fibres cross.
     """
-    p2 = _root(values)
-    along = np.sqrt(p2 * np.maximum(values[1:] + p2 / 3, 0))
-    colours: Float = np.moveaxis(np.minimum(along / np.float32(_COHERENT), 1), 0, -1)
+    p2 = _p2(second)
+    colours = np.empty((*p2.shape, 3), np.float32)
+    for axis, moment in enumerate(second_moments(second)):
+        squared = np.maximum(moment + p2 / 3, 0) * p2
+        along = np.sqrt(squared + _SOFT**2) - _SOFT
+        np.minimum(along / np.float32(_COHERENT), 1, out=colours[..., axis])
     return colours
 
 
@@ -83,7 +88,7 @@ class Channels:
         self.affine, self.mask = field.affine, field.mask
         self._oriented: Callable[[Any], Float] | None = getattr(field, "sample_orientation", None)
         self._continuous = getattr(field, "detail", None) is not None
-        self.parameters = self._names()
+        self.parameters = field.parameters + (_SECOND if self._oriented else ())
         self._recipes = self._written()
 
     @property
@@ -97,22 +102,13 @@ class Channels:
 
     def sample(self, points_mm: NDArray[np.floating]) -> Float:
         """(N, C) values at (N, 3) RAS positions [mm], one column for each of :attr:`parameters`."""
-        if self._oriented is None:
-            return self.field.sample(points_mm)
-        known = self._oriented(points_mm)
-        n = len(self.field.parameters)
-        scalars, second = known[:, :n], known[:, n:]
-        squared = np.float32(P2_SCALE**2) * np.einsum("nm,nm->n", second, second)[:, None]
-        return np.concatenate([scalars, squared, second_moments(second)], axis=1).astype(np.float32, copy=False)
-
-    def _names(self) -> tuple[str, ...]:
-        return self.field.parameters + ((_P2_SQUARED, *_MOMENTS) if self._oriented else ())
+        return self.field.sample(points_mm) if self._oriented is None else self._oriented(points_mm)
 
     def _written(self) -> dict[str, Recipe]:
         recipes = {name: Recipe((column,)) for column, name in enumerate(self.field.parameters)}
         if self._oriented is not None:
-            first = len(self.field.parameters)
+            second = tuple(range(len(recipes), len(self.parameters)))
             if self._continuous:  # a voxel-wise fit's own p2 is what its map shows, and that is interpolated
-                recipes[_P2] = Recipe((first,), _root)
-            recipes[DIRECTION] = Recipe(tuple(range(first, first + 4)), direction_colours, colours=True)
+                recipes[_P2] = Recipe(second, _p2)
+            recipes[DIRECTION] = Recipe(second, direction_colours, colours=True)
         return recipes

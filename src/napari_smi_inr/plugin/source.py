@@ -14,12 +14,11 @@ from ..sampling.sampler import Sampler
 from .channels import Channels
 from .edge import FADE_VOXELS, Edge
 from .frame import enlarged
-from .interpolation import TAPS
 from .pyramid import Pyramid
 from .resident import Resident
 from .smoothness import Smoothness
 from .tile_cache import TileCache
-from .view_state import PlaneView, Tile
+from .view_state import MARGIN, PlaneView, Tile
 
 _DIAGONAL = 2**0.5
 
@@ -95,14 +94,14 @@ class Source:
         """Give the view to evaluate in order to draw one: itself, unless the field shows nothing more there."""
         if view.level >= self.limit or not all(view.shape):
             return view
-        return view.at_level(self.pyramid, self.limit, margin=TAPS // 2)
+        return view.at_level(self.pyramid, self.limit)
 
     def needed(self, tile: Tile, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(N,) which points of a tile are shown, or needed to interpolate what is."""
         pixel = float(max(self.pyramid.step(tile.level)[axis] for axis in range(3) if axis != tile.axis))
         samples = tile.stride if tile.stride > 1 else 0.0
         if 0 < tile.level == self.limit:
-            samples = max(samples, TAPS / 2)
+            samples = max(samples, MARGIN)
         distance = self.sampler.inside.distance(points_mm)
         return distance > -(self.edge.end + samples * pixel * _DIAGONAL)
 

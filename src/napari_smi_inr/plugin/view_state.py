@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sampling.request import SampleRequest
+from .interpolation import TAPS
 from .pyramid import Pyramid
 
 TILE = 96
 """Pixels along each side of a tile: few enough to waste little at the edge of the canvas, enough for large batches."""
+
+MARGIN = TAPS // 2
+"""Samples beyond the faces of the volume, which interpolation close to them needs."""
 
 STRIDES = (8, 2, 1)
 """Passes over a tile, coarse to fine: one sample per this many pixels along each side."""
@@ -91,13 +95,14 @@ class PlaneView:
         ranges = zip(self.in_plane, (self.rows, self.columns), strict=True)
         return [pyramid.centre(self.level, axis, np.arange(*span)) for axis, span in ranges]
 
-    def at_level(self, pyramid: Pyramid, level: int, margin: int) -> PlaneView:
+    def at_level(self, pyramid: Pyramid, level: int) -> PlaneView:
         """Give the same rectangle in samples of another level, and some more around it."""
         spans = []
         for axis, positions in zip(self.in_plane, self.positions(pyramid), strict=True):
             first, last = pyramid.index(level, axis, positions[[0, -1]])
             count = pyramid.shapes[level][axis]
-            spans.append((max(math.floor(first) - margin, 0), min(math.ceil(last) + margin + 1, count)))
+            low, high = max(math.floor(first) - MARGIN, -MARGIN), min(math.ceil(last) + MARGIN + 1, count + MARGIN)
+            spans.append((low, high))
         return PlaneView(self.axis, self.plane, level, *spans)
 
 
@@ -113,11 +118,11 @@ class Tile:
     stride: int
 
     def span(self, pyramid: Pyramid) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Half-open ranges of pixels it covers along rows and columns."""
+        """Half-open ranges of pixels it covers along rows and columns, up to a margin around the volume."""
         view = PlaneView(self.axis, self.plane, self.level, (0, 0), (0, 0))
         ends = [pyramid.shapes[self.level][axis] for axis in view.in_plane]
         starts = (self.row * TILE, self.column * TILE)
-        first, second = ((s, min(s + TILE, e)) for s, e in zip(starts, ends, strict=True))
+        first, second = ((max(s, -MARGIN), min(s + TILE, e + MARGIN)) for s, e in zip(starts, ends, strict=True))
         return first, second
 
     def request(self, pyramid: Pyramid) -> SampleRequest:

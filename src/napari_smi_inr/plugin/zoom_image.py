@@ -54,6 +54,7 @@ class ZoomImage:
         self._frame_of: tuple[Source, int] | None = None  # field and reach that the image was begun for
         self._drawn: tuple[Any, ...] = ()
         self._volume_progress = -1
+        self.viewed: PlaneView | None = None  # what was last asked for
         self.curtain: Curtain | None = None
         self.composed = 0
 
@@ -91,6 +92,7 @@ class ZoomImage:
         if np.prod(view.shape) > MAX_PIXELS:
             return self.backdrop(view)
         with self._lock:
+            self.viewed = view
             source = self._source()
             inner = source.evaluated(view)
             frame = self._current(inner, source)

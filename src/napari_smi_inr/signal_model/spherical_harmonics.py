@@ -100,22 +100,23 @@ def half_sphere(n: int) -> NDArray[np.float64]:
 
 
 def second_moments(second: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(..., 3) second moments of FODs along x, y and z, less those of an isotropic one.
+    """(3, ...) second moments of FODs along x, y and z, less those of an isotropic one.
 
     The integral of P(n) (n_k² - 1/3), which a single direction n brings to n_k² - 1/3.
 
     Parameters
     ----------
     second
-        (..., 5) coefficients of l = 2; all higher orders integrate to nothing.
+        (5, ...) coefficients of l = 2; all other orders integrate to nothing.
     """
-    moments: NDArray[np.floating] = second @ _second_moment_weights().astype(second.dtype)
+    weights = _second_moment_weights().astype(second.dtype)
+    moments: NDArray[np.floating] = (weights @ second.reshape(5, -1)).reshape(3, *second.shape[1:])
     return moments
 
 
 @cache
 def _second_moment_weights() -> NDArray[np.float64]:
-    """(5, 3) coefficients of n_k² - 1/3, which lies within l = 2."""
+    """(3, 5) coefficients of n_k² - 1/3, which lies within l = 2."""
     directions = half_sphere(60)
     weights, *_ = np.linalg.lstsq(real_sh(directions, 2)[:, 1:], directions**2 - 1 / 3)
-    return np.asarray(weights, np.float64)
+    return np.asarray(weights.T, np.float64)
