@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from napari.components.overlays import TextOverlay
@@ -21,14 +22,26 @@ def camera(viewer: Any) -> Any:
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
 
 
+def grid(viewer: Any) -> Any:
+    """Give the settings of the grid of layers (napari 0.9 moved them to the canvas)."""
+    return viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid
+
+
+def one_change(viewer: Any) -> AbstractContextManager[None]:
+    """Let napari build its scene once for all that is done to layers and grid meanwhile, not for each step."""
+    update = getattr(unwrapped(viewer).layers, "batched_update", nullcontext)
+    batch: AbstractContextManager[None] = update()
+    return batch
+
+
 def overlays(viewer: Any) -> Any:
     """Give the mapping of canvas overlays by name."""
     return viewer.canvas.overlays
 
 
 def text_overlay(position: str) -> TextOverlay:
-    """Make an invisible text for a place on the canvas, e.g. ``"top_center"``."""
-    return TextOverlay(position=position, font_size=14, visible=False)
+    """Make an invisible text for a place on the canvas, or on each cell of its grid, e.g. ``"top_center"``."""
+    return TextOverlay(position=position, font_size=14, visible=False, gridded=True)
 
 
 def show_scale_bar(viewer: Any) -> None:
@@ -36,17 +49,17 @@ def show_scale_bar(viewer: Any) -> None:
     overlays(viewer).scale_bar.visible = True
 
 
-def show_colorbar(layer: Any) -> None:
-    """Show a colour bar on the canvas while the layer is visible."""
-    layer.colorbar.visible = True
+def show_colorbar(layer: Any, shown: bool = True) -> None:
+    """Show a colour bar on the canvas while the layer is visible, or no longer."""
+    layer.colorbar.visible = shown
 
 
-def show_name(layer: Any) -> None:
-    """Show the layer's name on the canvas while the layer is visible: the caption of its colour bar."""
+def show_name(layer: Any, shown: bool = True) -> None:
+    """Show the layer's name on the canvas while the layer is visible, or no longer: the caption of its colour bar."""
     if hasattr(layer, "name_overlay"):
         layer.name_overlay.position = "top_left"
         layer.name_overlay.font_size = 10
-        layer.name_overlay.visible = True
+        layer.name_overlay.visible = shown
 
 
 def main_window(viewer: Any) -> Any:
