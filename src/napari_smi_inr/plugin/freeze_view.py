@@ -108,6 +108,10 @@ def freeze(viewer: Any, freezing: Freezing, path: Path | None = None, done: Done
     return FreezeJob(viewer, field, freezing, request, path, done)
 
 
+_under_way: set[FreezeJob] = set()
+"""Qt does not keep what its signals are to reach."""
+
+
 class FreezeJob:
     """Freezing under way."""
 
@@ -125,6 +129,7 @@ class FreezeJob:
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._end)
+        _under_way.add(self)
         self._worker.start()
 
     @property
@@ -159,6 +164,7 @@ class FreezeJob:
 
     def _end(self) -> None:
         self._running = False
+        _under_way.discard(self)
         self._bar.close()
         self._worker = None  # napari keeps finished workers, and they what they know
 
