@@ -19,8 +19,9 @@ from napari_smi_inr.noise_level import noise_from_b0
 from napari_smi_inr.parameters import SCALARS
 from napari_smi_inr.plugin._qt.inspector_widget import inspector_of
 from napari_smi_inr.plugin._qt.latest import THREAD_NAME
-from napari_smi_inr.plugin.evidence import ANGLES, Examiner, Question
+from napari_smi_inr.plugin.evidence import ANGLES, Question
 from napari_smi_inr.plugin.evidence_text import bound_text, summary, values_text, write_evidence
+from napari_smi_inr.plugin.examiner import Examiner
 from napari_smi_inr.plugin.field_layers import add_zoom
 from napari_smi_inr.plugin.inspector import inspect_here
 from napari_smi_inr.plugin.layer_origin import ScanOrigin

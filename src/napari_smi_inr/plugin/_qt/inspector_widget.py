@@ -14,17 +14,16 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
-from ...sampling.coordinates import napari_to_world, voxel_sizes
-from ..evidence import Evidence, Examiner, Question
+from ..evidence import Evidence, Question
 from ..evidence_text import summary, values_text, write_evidence
+from ..examiner import Examiner
 from ..helper import Attempt
 from ..layer_origin import MapOrigin, origin_in_focus, origin_of
 from ..measurements import Measurements, find_measurements
 from ..napari_compat import unwrapped
-from ..pin_marker import PinMarker
-from ..visible import visible_plane
 from .ending import end_with_python
 from .evidence_plots import EvidencePlots
+from .inspected_point import InspectedPoint
 from .inspector_controls import InspectorControls, PlaceBox
 from .latest import Latest, attempt
 
@@ -58,12 +57,11 @@ class InspectorWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.evidence: Evidence | None = None
-        self._point: NDArray[np.float64] | None = None
         self._found: tuple[Any, Measurements | None] | None = None
         self._subject: Any = None
         self._docked = self._closed = False
         self.place, self.controls, self.plots = PlaceBox(), InspectorControls(), EvidencePlots()
-        self._marker = PinMarker(napari_viewer)
+        self._point = InspectedPoint(napari_viewer, self)
         self._examiner = Examiner()
         self._latest = Latest(self._examiner.answer)
         self._pace = QSignalThrottler(parent=self)
@@ -76,12 +74,12 @@ class InspectorWidget(QWidget):
     @property
     def pinned(self) -> bool:
         """Whether the point stays where it is."""
-        return bool(self.controls.pin.isChecked())
+        return self._point.pinned
 
     @property
     def point(self) -> NDArray[np.float64] | None:
         """(3,) RAS position [mm] being looked at."""
-        return self._point
+        return self._point.position
 
     @property
     def idle(self) -> bool:
@@ -90,14 +88,11 @@ class InspectorWidget(QWidget):
 
     def pin_at(self, point_mm: NDArray[np.floating]) -> None:
         """Stay at a RAS position [mm]."""
-        self._point = np.asarray(point_mm, dtype=np.float64)
-        self.controls.pin.setChecked(True)
-        self._mark()
-        self._pace.throttle()
+        self._point.pin_at(point_mm)
 
     def toggle_pin(self) -> None:
         """Stay where the mouse is, or follow it again."""
-        self.controls.pin.setChecked(not self.pinned)
+        self._point.pin(not self.pinned)
 
     def copy_values(self) -> None:
         """Put position and parameters on the clipboard, tab-separated."""
@@ -121,7 +116,7 @@ class InspectorWidget(QWidget):
         """Let go of viewer and thread; the widget is of no use afterwards."""
         if not self._closed:
             self._let_go()
-            self._marker.hide()
+            self._point.hide_mark()
 
     def _let_go(self) -> None:
         """All that can be done when the window has gone, too, and has taken what is Qt about this widget with it."""
@@ -130,11 +125,8 @@ class InspectorWidget(QWidget):
         self._closed = True
         _open.pop(unwrapped(self._viewer), None)
         self._latest.close()
+        self._point.let_go()
         viewer = unwrapped(self._viewer)
-        for callbacks, callback in self._mouse:
-            if callback in callbacks:
-                callbacks.remove(callback)
-        viewer.dims.events.point.disconnect(self._on_slider)
         viewer.layers.events.inserted.disconnect(self._on_layers)
         viewer.layers.events.removed.disconnect(self._on_layers)
         viewer.layers.selection.events.active.disconnect(self._on_focus)
@@ -168,21 +160,16 @@ class InspectorWidget(QWidget):
 
     def _wire(self) -> None:
         viewer = unwrapped(self._viewer)
-        self._mouse = [
-            (viewer.mouse_move_callbacks, self._on_move),
-            (viewer.mouse_drag_callbacks, self._on_press),
-        ]
-        for callbacks, callback in self._mouse:
-            callbacks.append(callback)
-        viewer.dims.events.point.connect(self._on_slider)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_focus)
         viewer.events.theme.connect(self._follow_theme)
         self._pace.triggered.connect(self._ask)
         self._latest.answered.connect(self._show)
-        self.place.moved.connect(self.pin_at)
-        self.controls.pin.toggled.connect(self._on_pin)
+        self._point.moved.connect(self._pace.throttle)
+        self._point.pin_changed.connect(self.controls.pin.setChecked)
+        self.place.moved.connect(self._point.pin_at)
+        self.controls.pin.toggled.connect(self._point.pin)
         self.controls.shell_changed.connect(self._pace.throttle)
         self.controls.logarithmic.toggled.connect(self._on_logarithmic)
         self.controls.copy.clicked.connect(self.copy_values)
@@ -190,25 +177,6 @@ class InspectorWidget(QWidget):
         self._on_destroyed = lambda: self._let_go()  # a bound method would not be called once its object is gone
         self.destroyed.connect(self._on_destroyed)
         self._follow_theme()
-
-    def _on_move(self, _viewer: Any, event: Any) -> None:
-        position = np.asarray(event.position, dtype=np.float64)
-        if not self.pinned and self._in_plane() and len(position) >= 3:
-            self._point = napari_to_world(position[-3:])
-            self._pace.throttle()
-
-    def _on_press(self, _viewer: Any, event: Any) -> None:
-        position = np.asarray(event.position, dtype=np.float64)
-        if "Shift" in event.modifiers and event.button == 1 and self._in_plane() and len(position) >= 3:
-            self.pin_at(napari_to_world(position[-3:]))
-
-    def _on_slider(self) -> None:
-        """The point moves with the plane, unless it is pinned."""
-        plane = visible_plane(self._viewer)
-        if self._point is not None and plane is not None and not self.pinned:
-            self._point = self._point.copy()
-            self._point[2 - plane.axis] = plane.position
-            self._pace.throttle()
 
     def _on_layers(self, event: Any) -> None:
         if origin_of(event.value) is not None:
@@ -218,36 +186,10 @@ class InspectorWidget(QWidget):
     def _on_focus(self) -> None:
         self._pace.throttle()
 
-    def _on_pin(self, pinned: bool) -> None:
-        if pinned and self._point is None:
-            self._point = self._middle()
-        self._mark()
-        self._pace.throttle()
-
     def _on_logarithmic(self, wanted: bool) -> None:
         self.plots.set_logarithmic(wanted)
         if self.evidence is not None:
             self.plots.show_evidence(self.evidence)
-
-    def _in_plane(self) -> bool:
-        dims = unwrapped(self._viewer).dims
-        return bool(dims.ndim >= 3 and dims.ndisplay == 2)
-
-    def _middle(self) -> NDArray[np.float64] | None:
-        """The middle of the canvas, for who has not used the mouse."""
-        plane = visible_plane(self._viewer)
-        if plane is None:
-            return None
-        vertical, horizontal = (np.array([(a + b) / 2]) for a, b in zip(plane.low, plane.high, strict=True))
-        return np.asarray(plane.points(vertical, horizontal)[0])
-
-    def _mark(self) -> None:
-        """Show the mark of a pinned point, as far as there is a world to show it in."""
-        origin = origin_in_focus(self._viewer)
-        if self.pinned and self._point is not None and origin is not None:
-            self._marker.show(self._point, voxel_sizes(origin.field.affine))
-        elif not self.pinned:
-            self._marker.hide()
 
     def _ask(self) -> None:
         if self._closed or not self.isVisible():
@@ -256,12 +198,11 @@ class InspectorWidget(QWidget):
         if origin is None:
             self._show_nothing(_NO_FIT)
             return
-        if self._point is None:
-            self._point = self._middle()
-        if self._point is None:
+        point = self.point
+        if point is None:
             self._show_nothing(_NOT_IN_3D)
             return
-        question = Question(origin.field, self._measurements(origin), self._point, self.controls.shell)
+        question = Question(origin.field, self._measurements(origin), point, self.controls.shell)
         if self._latest.idle and self._examiner.is_quick(question):
             # a thread would wait for the window's own between any two of its steps, ten times as long as it works
             self._show(attempt(self._examiner.answer, question))
