@@ -199,7 +199,7 @@ def add_frozen(viewer: Any, frozen: Frozen) -> list[Any]:
             continue
         look = Look.of(symbol)
         options = look.options() | {
-            "name": f"{look.name} · frozen {frozen.freezing.factor}x",
+            "name": f"{symbol} · frozen {frozen.freezing.factor}x",
             "contrast_limits": _limits(viewer, frozen.field, symbol, values),
             "scale": scale,
             "translate": translate,
