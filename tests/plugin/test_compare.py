@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
+from scipy.spatial.transform import Rotation
 
 from napari_smi_inr.estimation.voxel_fit import VoxelFit
 from napari_smi_inr.methods import make_settings
@@ -154,6 +155,30 @@ def test_the_sides_keep_their_places_in_every_plane(compared, tiny_dataset, extr
             assert across.fraction(comparison.line.position) == pytest.approx(0.5)
             assert shown(viewer, comparison, 0.47) == [True, False]
             assert shown(viewer, comparison, 0.53) == [False, True]
+
+
+def test_divides_an_oblique_voxel_wise_fit_in_place(window, other_fit, qtbot):
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("xz", (25, 15), degrees=True).as_matrix()
+    viewer, _ = window()
+    add_zoom(viewer, replace(other_fit, affine=turn @ other_fit.affine), "f")
+    comparison = compare.comparison_in(viewer)
+    compare.cycle_comparison(viewer)
+
+    def done():
+        layers = comparison.layers.values()
+        return comparison.settled and len(layers) == 2 and all(session_of(x).settled for x in layers)
+
+    for _ in range(2):
+        qtbot.waitUntil(done, timeout=20_000)
+        qtbot.wait(60)
+    assert list(comparison.layers) == ["SMI, linear", "cubic"]
+    for fraction, side in ((0.48, 0), (0.52, 1)):
+        places = [seen(viewer, comparison, fraction, along) for along in np.linspace(0.3, 0.7, 15)]
+        inside = [(v[side], t[side]) for v, t in places if np.isfinite(v[side])]
+        assert inside
+        assert np.array(inside)[:, 0] == pytest.approx(np.array(inside)[:, 1], abs=0.005)
+        assert all(np.isnan(values[1 - side]) for values, _ in places)
 
 
 def test_a_line_out_of_view_comes_back_to_the_middle(compared):
