@@ -99,7 +99,7 @@ def test_the_sample_fills_the_widget(loaded):
 
 
 def test_from_run_to_zoom(loaded, press, idle, qtbot, tiny_dataset, settle):
-    viewer, _, _, widget = loaded(epochs=120)
+    viewer, _, _, widget = loaded(epochs=600)
     press(widget.run.run_button)
     qtbot.waitUntil(lambda: len(maps_in(viewer)) == 6, timeout=20_000)
     assert widget.session.status.busy
@@ -113,7 +113,7 @@ def test_from_run_to_zoom(loaded, press, idle, qtbot, tiny_dataset, settle):
     settle(zoom)
     np.testing.assert_array_equal(np.isfinite(first), tiny_dataset.mask.T)
     assert not np.array_equal(first, maps_in(viewer)[3].data, equal_nan=True)
-    direct = smi.fit(tiny_dataset, lmax=2, epochs=120, detail=8.0, batch_size=64, device="cpu")
+    direct = smi.fit(tiny_dataset, lmax=2, epochs=600, detail=8.0, batch_size=64, device="cpu")
     for layer, (symbol, values) in zip(maps_in(viewer), direct.maps().items(), strict=True):
         assert origin_of(layer).symbol == symbol
         np.testing.assert_array_equal(layer.data, values.T)
@@ -192,7 +192,7 @@ def test_closing_during_a_fit_leaves_no_thread_running(loaded, press, qtbot, how
     if how == "dock":
         close = docked.title.close_button
         qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
-        assert len(viewer.layers) == 7
+        assert len(viewer.layers) == 8
     else:
         viewer.close()
     qtbot.waitUntil(lambda: not worker.is_running, timeout=2_000)
@@ -461,3 +461,41 @@ def test_animations_rest_during_a_fit(loaded, press, qtbot):
     press(widget.run.stop_button)
     qtbot.waitUntil(lambda: not widget.session.status.busy, timeout=10_000)
     assert speeds() == {100}
+
+
+def test_the_zoom_layer_shows_the_fit_as_it_goes_on(loaded, press, idle, qtbot):
+    viewer, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=20_000)
+    zoom = widget.controller.zoom_layer
+    assert viewer.layers[-1].name == zoom.name
+    assert not any(layer.visible for layer in maps_in(viewer))
+    session = session_of(zoom)
+    viewer.scene.camera.zoom *= 3
+    fields, pictures = [], []
+    for _ in range(3):
+        fields.append(session.field)
+        image = zoom.data[0].image
+        pictures.append(image.read(image.viewed))
+        assert origin_of(zoom).field is session.field
+        qtbot.waitUntil(lambda: session.field is not fields[-1], timeout=5_000)
+        qtbot.waitUntil(lambda: session.worker.idle, timeout=5_000)
+    assert len({id(field) for field in fields}) == 3
+    both = np.isfinite(pictures[1]) & np.isfinite(pictures[2])
+    assert both.sum() > 1000
+    assert not np.array_equal(pictures[1][both], pictures[2][both])
+    press(widget.run.stop_button)
+    idle(widget)
+    assert session.field is widget.controller.field
+    assert len([layer for layer in viewer.layers if session_of(layer) is session]) == 1
+
+
+def test_a_zoom_layer_removed_during_a_fit_does_not_come_back(loaded, press, idle, qtbot):
+    viewer, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=20_000)
+    viewer.layers.remove(widget.controller.zoom_layer.name)
+    qtbot.wait(1500)
+    press(widget.run.stop_button)
+    idle(widget)
+    assert not any(session_of(layer) for layer in viewer.layers)

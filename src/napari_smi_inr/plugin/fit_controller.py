@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,12 @@ from ..io.files import readable_file
 from ._qt.painting import after_painting, set_movie_speed
 from .field_layers import add_zoom, fields_in, is_continuous, maps_suffix
 from .fit_job import Maps, Outcome
-from .fit_session import FitSession
+from .fit_session import FitSession, State, Status
 from .helper import Attempt, Helper
 from .layer_origin import KEY, MapOrigin, origin_of
 from .napari_compat import main_window, unwrapped
 from .scan_request import ScanRequest
+from .session import ZoomSession, session_of
 
 if TYPE_CHECKING:
     from ..estimation.estimate import Estimate
@@ -60,12 +62,15 @@ class FitController:
         self._progress: Any = None
         self._advancing = False
         self._layers: Any = None
+        self._live: ZoomSession | None = None  # shows the fit under way
         self._name = ""
         self._method = ""
         self._dataset: DiffusionDataset | None = None
         self._latest_load = 0
         self._closed = False
+        self.session.field_ready.connect(self._show_live)
         self.session.maps_ready.connect(self._show_maps)
+        self.session.status_changed.connect(self._on_status)
         self.session.ended.connect(self._on_ended)
         viewer.layers.events.inserted.connect(self._on_layer)
 
@@ -129,9 +134,13 @@ class FitController:
             return
         self._closed = True
         self.session.stop()
+        if self._live is not None:
+            self._live.rest()
         self._wait(_PATIENCE)
         self._end_progress()
+        self.session.field_ready.disconnect(self._show_live)
         self.session.maps_ready.disconnect(self._show_maps)
+        self.session.status_changed.disconnect(self._on_status)
         self.session.ended.disconnect(self._on_ended)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
 
@@ -179,10 +188,35 @@ class FitController:
         self._show_maps_of(field.maps(), field.affine)
         for symbol, layer in (self._layers or {}).items():
             layer.metadata[KEY] = MapOrigin(field, symbol, self._dataset)
-            layer.visible = layer.visible and not is_continuous(field)
         self._set_field(field)
         if is_continuous(field):
+            self._show_zoomed(field, live=False)
+
+    def _show_live(self, dataset: DiffusionDataset, field: Estimate) -> None:
+        """Show the present state of the fit on the zoom layer, wherever the user is looking."""
+        if not self._closed and self._layers is not None and is_continuous(field):  # on top of its maps
+            with _reporting("The fit could not be shown"):
+                self._show_zoomed(field, live=True)
+
+    def _show_zoomed(self, field: Estimate, live: bool) -> None:
+        """Turn the fit's zoom layers to a state of it; make one the first time, and none again if it was removed."""
+        if self._live is None:
+            for layer in (self._layers or {}).values():
+                layer.visible = False
             self.zoom_layer = add_zoom(self._viewer, field, dataset=self._dataset)
+            self._live = session_of(self.zoom_layer)
+            return
+        if not self._live.layers:
+            return
+        (self._live.follow if live else self._live.replace_field)(field)
+        for layer in self._live.layers:
+            origin = origin_of(layer)
+            if isinstance(origin, MapOrigin):
+                layer.metadata[KEY] = replace(origin, field=field)
+
+    def _on_status(self, status: Status) -> None:
+        if status.state is State.PAUSED and self._live is not None:
+            self._live.rest()
 
     def _show_maps(self, dataset: DiffusionDataset, maps: Maps) -> None:
         with _reporting("The maps could not be shown"):
@@ -196,7 +230,7 @@ class FitController:
 
     def _retire_layers(self) -> None:
         """Hide what earlier fits left, so that the new one is seen; nothing is removed."""
-        self._layers = None
+        self._layers, self._live = None, None
         for layer in unwrapped(self._viewer).layers:
             if isinstance(origin_of(layer), MapOrigin):
                 layer.visible = False

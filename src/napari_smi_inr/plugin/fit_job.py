@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from ..estimation.estimate import Estimate
     from ..estimation.step import Step
 
+T = TypeVar("T")
 Maps = dict[str, NDArray[np.float32]]
 Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
 
-MAP_INTERVAL = 0.8
-"""Least time [s] between two sets of maps."""
+FIELD_INTERVAL = 0.7
+"""Time [s] between two states of the field."""
 
-MAP_SHARE = 0.1
+FIELD_SHARE = 0.02
+"""Largest share of the thread's time that copies of the network may take from the fit."""
+
+MAP_INTERVAL = 2.0
+"""Least time [s] between two sets of maps, which are evaluated voxel by voxel."""
+
+MAP_SHARE = 0.03
 """Largest share of the thread's time that maps may take from the fit."""
 
 _PAUSE_POLL = 0.05
@@ -34,9 +41,10 @@ _EASE = 0.002  # seconds the window gets to itself after each step: enough for i
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """What a job has to say after a step; ``maps`` now and then."""
+    """What a job has to say after a step; ``field`` and ``maps`` now and then."""
 
     step: Step
+    field: Estimate | None
     maps: Maps | None
 
 
@@ -77,6 +85,7 @@ class FitJob:
         self._go.set()
         self._stop = threading.Event()
         self.ended = threading.Event()
+        self._field_pace = Pace(FIELD_SHARE, FIELD_INTERVAL)
         self._map_pace = Pace(MAP_SHARE, MAP_INTERVAL)
 
     @property
@@ -105,7 +114,7 @@ class FitJob:
         last: Step | None = None
         try:
             for last in self._steps():
-                yield Update(last, self._maps(last))
+                yield self._update(last)
                 yield from self._wait()
                 if self._stop.is_set():
                     break
@@ -126,13 +135,19 @@ class FitJob:
         while not self._go.wait(_PAUSE_POLL):
             yield None
 
-    def _maps(self, step: Step) -> Maps | None:
-        if not self._map_pace.due:
-            return None
-        start = time.monotonic()
-        maps = step.field().maps()
-        self._map_pace.spent(time.monotonic() - start)
-        return maps
+    def _update(self, step: Step) -> Update:
+        if not (self._field_pace.due or self._map_pace.due):
+            return Update(step, None, None)
+        field = _timed(step.field, self._field_pace)
+        return Update(step, field, _timed(field.maps, self._map_pace) if self._map_pace.due else None)
+
+
+def _timed(action: Callable[[], T], pace: Pace) -> T:
+    """Do something and tell its pace what it cost."""
+    start = time.monotonic()
+    result = action()
+    pace.spent(time.monotonic() - start)
+    return result
 
 
 def _finished(step: Step | None) -> Estimate | None:

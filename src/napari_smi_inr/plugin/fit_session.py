@@ -117,6 +117,7 @@ class FitSession:
 
     status_changed = Signal(Status)
     curves_grew = Signal(Curves)
+    field_ready = Signal(DiffusionDataset, object)
     maps_ready = Signal(DiffusionDataset, dict)
     ended = Signal(Outcome)
 
@@ -176,10 +177,12 @@ class FitSession:
         self.curves.add(update.step)
         self._untold = update.step
         self._untold_maps = update.maps or self._untold_maps
-        if not self.pace.due:
-            return False
-        self._tell()
-        return True
+        due = self.pace.due
+        if due:
+            self._tell()
+        if update.field is not None:  # at once: whoever shows it evaluates it on a thread of its own
+            self.field_ready.emit(self._job.dataset, update.field)
+        return due
 
     def _tell(self) -> None:
         """Turn what is known since the last time into events."""

@@ -145,17 +145,46 @@ class ZoomSession:
         InputError
             If the field has another grid or other parameters than the layers were made for.
         """
+        self._check_same_scan(field)
+        self._turn_to(Source.of(field, self._source.pyramid, self._source.edge))
+
+    def follow(self, field: Field) -> None:
+        """Show the state of a fit under way in the same layers, soon to be followed by another.
+
+        The picture changes at once where one looks, at the resolution of the screen as far as there is time.
+
+        Raises
+        ------
+        InputError
+            As :meth:`replace_field`.
+        """
+        self._check_same_scan(field)
+        self._turn_to(self._source.followed_by(field))
+
+    def rest(self) -> None:
+        """The fit pauses: complete the picture of its present state."""
+        self._source.live = False
+        self._redraw()
+
+    def _check_same_scan(self, field: Field) -> None:
         pyramid = Pyramid.around(field.affine, field.mask.shape)
         same = pyramid.shapes == self._source.pyramid.shapes and np.allclose(pyramid.low, self._source.pyramid.low)
         if not same or field.parameters != self.field.parameters:
             raise InputError("field", "is not of the same scan as the layer.", "Add a new layer for it.")
+
+    def _turn_to(self, source: Source) -> None:
         key = next((k for k, s in _sessions.items() if s is self), None)
-        self._source = Source.of(field, self._source.pyramid, self._source.edge)
+        self._source = source
         self._thumbnails_done = False
         if key is not None:
-            _sessions[key[0], id(field)] = _sessions.pop(key)
-        self.worker.replace(self._source)
+            _sessions[key[0], id(source.channels.field)] = _sessions.pop(key)
+        self.worker.replace(source)
         self._bridge.news()
+
+    def _redraw(self) -> None:
+        for layer in self.layers:
+            if layer.visible:
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def close(self) -> None:
         """Stop the worker and let go of the viewer; what was computed stays visible."""

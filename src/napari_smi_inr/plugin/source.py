@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..sampling.coordinates import voxel_sizes
 from ..sampling.field import Field
-from ..sampling.sampler import Sampler
+from ..sampling.sampler import TARGET_SECONDS, Sampler
 from .channels import Channels
 from .edge import FADE_VOXELS, Edge
 from .frame import enlarged
@@ -18,7 +18,10 @@ from .pyramid import Pyramid
 from .resident import Resident
 from .smoothness import Smoothness
 from .tile_cache import TileCache
-from .view_state import MARGIN, PlaneView, Tile
+from .view_state import MARGIN, STRIDES, PlaneView, Tile
+
+LIVE_SECONDS = 0.06
+"""Time that one picture of a field may take while the fit goes on."""
 
 _DIAGONAL = 2**0.5
 
@@ -61,7 +64,7 @@ class Source:
     _opacities: list[tuple[Any, NDArray[np.float32]]] = field(default_factory=list, repr=False)
 
     @classmethod
-    def of(cls, shown: Field, pyramid: Pyramid, edge: Edge | None = None) -> Source:
+    def of(cls, shown: Field, pyramid: Pyramid, edge: Edge | None = None, live: bool = False) -> Source:
         """Begin with a field of which nothing is known yet."""
         channels = Channels(shown)
         return cls(
@@ -72,18 +75,31 @@ class Source:
             TileCache(),
             edge or Edge(0.0, FADE_VOXELS * float(voxel_sizes(shown.affine).min())),
             Smoothness(channels, pyramid),
+            live,
         )
 
     def followed_by(self, shown: Field) -> Source:
-        """Go on, for the time being, with a later state of the same fit.
+        """Go on, for the time being, with a later state of the fit.
 
-        The resident volume stays as it was: only planes never seen are drawn from it.
+        The resident volume stays as it was, as only planes never seen are drawn from it; unless the later state is
+        another field altogether, fitted to other voxels or with another detail.
         """
+        before = self.channels.field
+        alike = getattr(before, "detail", None) == getattr(shown, "detail", None)
+        if not alike or not np.array_equal(before.mask, shown.mask):
+            return Source.of(shown, self.pyramid, self.edge, live=True)
         channels = Channels(shown)
         sampler = Sampler(channels)
         sampler.batch_size = self.sampler.batch_size
-        later = (TileCache(), self.edge, self.smoothness)
-        return Source(channels, sampler, self.pyramid, self.resident, *later, live=True, reached=self.reached)
+        known = (self.pyramid, self.resident, TileCache(), self.edge, self.smoothness)
+        return Source(channels, sampler, *known, live=True, reached=self.reached)
+
+    def strides(self, n_pixels: int) -> tuple[int, ...]:
+        """Passes over an image of so many pixels; of a live one, the finest that there is time for."""
+        if not self.live:
+            return STRIDES
+        seconds = n_pixels * TARGET_SECONDS / self.sampler.batch_size
+        return next(((s,) for s in reversed(STRIDES) if seconds / s**2 <= LIVE_SECONDS), STRIDES[:1])
 
     @property
     def limit(self) -> int:

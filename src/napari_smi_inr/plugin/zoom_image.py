@@ -16,7 +16,7 @@ from .frame import Frame, enlarged
 from .pyramid import Pyramid
 from .source import Source
 from .tile_cache import at_stride
-from .view_state import STRIDES, PlaneView, Tile
+from .view_state import PlaneView, Tile
 from .worker import TileWorker
 
 Float = NDArray[np.float32]
@@ -182,8 +182,9 @@ class ZoomImage:
     def _missing(self, frame: Frame, source: Source) -> list[Tile]:
         """Tiles to evaluate: no pass that would be no finer than what is already drawn."""
         missing = []
+        strides = source.strides(frame.detail.size)
         for tile, drawn in frame.unfinished():
             worst = frame.coarsest_detail(tile)
-            passes = [at_stride(tile, s) for s in STRIDES if s < drawn and (s == 1 or s * frame.pixel < worst)]
+            passes = [at_stride(tile, s) for s in strides if s < drawn and (s == 1 or s * frame.pixel < worst)]
             missing += [version for version in passes if version not in source.cache]
         return missing
