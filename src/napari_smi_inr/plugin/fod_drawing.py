@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST = 1000
 """FODs drawn at once; more are too small to be told apart on a screen, and too many for a machine without a GPU."""
+
+MOST_SOLID = 400
+"""The same in 3-D, where a glyph is seen from all sides, and has about three times the triangles."""
 
 MOST_FACES = 60_000
 """Triangles drawn at once: what software OpenGL takes in without the window being felt to stop."""
@@ -145,7 +149,7 @@ class Drawing:
     step
         The same [mm].
     raised
-        Whether the spacing had to be larger than what was asked, because of :data:`MOST`.
+        Whether the spacing had to be larger than what was asked, because they would have been too many.
     """
 
     request: Request
@@ -179,16 +183,18 @@ def draw(request: Request) -> Drawing:
 
 
 def _points(source: FodSource, settings: GlyphSettings, view: View) -> tuple[NDArray[np.float64], float, float]:
-    """(N, 3) RAS points of all planes inside the mask, no more than :data:`MOST`; spacing used, spacing wanted."""
+    """(N, 3) RAS points of all planes inside the mask, no more than allowed; spacing used, spacing wanted."""
+    most = MOST if view.flat else MOST_SOLID
     wanted = _following(source.lattice, view) if settings.follow_zoom else settings.spacing
-    spacing = wanted
-    while True:
-        if sum(source.lattice.count(plane, spacing) for plane in view.planes) <= 16 * MOST:
+    # every second, third … point where there would be too many; halvings only while the zoom is followed
+    for thinning in (2**k for k in count()) if settings.follow_zoom else count(1):
+        spacing = wanted * thinning
+        if sum(source.lattice.count(plane, spacing) for plane in view.planes) <= 16 * most:
             points = np.concatenate([source.lattice.points(plane, spacing) for plane in view.planes])
             points = points[source.mask(points)] if len(points) else points
-            if len(points) <= MOST:
-                return points, spacing, wanted
-        spacing *= 2
+            if len(points) <= most:
+                break
+    return points, spacing, wanted
 
 
 def _following(lattice: Lattice, view: View) -> float:

@@ -130,8 +130,8 @@ class PeakLayer:
         colours[:n], colours[n:] = lines.colours, 0.0
         width = lines.width / self._unit
         _blend(layer, drawing)
-        if abs(width / layer.edge_width - 1) > 0.05:
-            layer.edge_width = width  # refreshes
+        if not 0.8 < width / layer.edge_width < 1.25:
+            layer.edge_width = width  # refreshes, with all that belongs to it
         else:
             layer.refresh(extent=False, thumbnail=False, highlight=False)
 
