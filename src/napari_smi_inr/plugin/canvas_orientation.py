@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from .keys import bind_keys
 from .napari_compat import camera, overlays, show_scale_bar, text_overlay, unwrapped
 from .view_state import ViewState
 
@@ -64,9 +65,10 @@ def show_plane(viewer: Any, plane: str) -> None:
 
 
 def attach(viewer: Any) -> None:
-    """Orient a viewer whose last three axes are the world's; does nothing the second time."""
+    """Orient a viewer whose last three axes are the world's, and bind our keys; does nothing the second time."""
     if unwrapped(viewer) not in _attached:
         _attached[unwrapped(viewer)] = CanvasOrientation(viewer)
+        bind_keys(viewer)
 
 
 def detach(viewer: Any) -> None:

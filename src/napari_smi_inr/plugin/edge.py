@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..sampling.coordinates import voxel_sizes
 from .view_state import PlaneView
 
 FADE_VOXELS = 0.5
@@ -27,6 +28,11 @@ class Edge:
 
     reach: float
     fade: float
+
+    @classmethod
+    def of(cls, affine: NDArray[np.floating], reach: float = 0.0) -> Edge:
+        """Fade over half a voxel."""
+        return cls(reach, FADE_VOXELS * float(voxel_sizes(affine).min()))
 
     @property
     def end(self) -> float:

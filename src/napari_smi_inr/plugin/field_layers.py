@@ -20,9 +20,6 @@ from .zoom_layer import add_zoom_layer
 if TYPE_CHECKING:
     from ..estimation.estimate import Estimate
 
-FIRST_ZOOMED = "p2"
-"""Parameter of the zoom layer that comes by itself: it has the finest structure."""
-
 VOXELS = " · voxels"
 
 
@@ -53,8 +50,12 @@ def _map_layer(field: Estimate, symbol: str, values: NDArray[np.float32]) -> tup
     return data, options | place | {"metadata": {KEY: MapOrigin(field, symbol)}}, "image"
 
 
-def add_zoom(viewer: Any, field: Estimate, symbol: str = FIRST_ZOOMED, dataset: DiffusionDataset | None = None) -> Any:
-    """Add a zoom layer that knows where it comes from, so that it can be saved and exported."""
+def add_zoom(viewer: Any, field: Estimate, symbol: str | None = None, dataset: DiffusionDataset | None = None) -> Any:
+    """Add a zoom layer that knows where it comes from, so that it can be saved and exported.
+
+    It shows the map that the user prefers, unless another is asked for.
+    """
+    symbol = symbol or str(preferences().first_map)
     name = Look.of(symbol).name + ("" if is_continuous(field) else f" · {field.config.method}, linear")
     return add_zoom_layer(viewer, field, symbol, name=name, metadata={KEY: MapOrigin(field, symbol, dataset)})
 

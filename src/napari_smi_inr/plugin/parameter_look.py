@@ -14,6 +14,15 @@ PROVISIONAL_LIMITS = (0.0, 1.0)
 """Stand in for limits that come from the data, until there is data."""
 
 
+DIRECTION_NAME = "direction · red R-L, green A-P, blue S-I"
+
+
+def map_choices() -> list[tuple[str, str]]:
+    """List what a zoom layer can show, as (words, symbol)."""
+    scalars = [(f"{p.symbol} · {p.name.split(' (')[0]}", p.symbol) for p in PARAMETERS.values()]
+    return [*scalars, (DIRECTION_NAME, DIRECTION)]
+
+
 @dataclass(frozen=True)
 class Look:
     """Appearance of one parameter's layers.
@@ -39,7 +48,7 @@ class Look:
     def of(cls, symbol: str) -> Look:
         """Look up a parameter; one that is not in the table is shown in viridis with limits from the data."""
         if symbol == DIRECTION:
-            return cls("direction · red R-L, green A-P, blue S-I", None, None, None)
+            return cls(DIRECTION_NAME, None, None, None)
         known = PARAMETERS.get(symbol)
         if known is None:
             return cls(symbol, "viridis", None, None)

@@ -11,6 +11,7 @@ import numpy as np
 from napari.utils.notifications import show_error
 
 from ..errors import InputError
+from ..sampling.coordinates import voxel_sizes
 from ..sampling.field import Field
 from . import canvas_orientation, slider
 from ._qt.bridge import WorkerBridge
@@ -19,6 +20,7 @@ from .curtain import Curtain
 from .edge import Edge
 from .napari_compat import main_window, unwrapped
 from .parameter_look import Look
+from .preferences import preferences
 from .pyramid import Pyramid
 from .source import Source
 from .view_state import ViewState
@@ -60,7 +62,8 @@ class ZoomSession:
     def __init__(self, viewer: Any, field: Field) -> None:
         self._viewer = viewer
         self._dims = unwrapped(viewer.dims)  # read from the slicing thread too
-        self._source = Source.of(field, Pyramid.around(field.affine, field.mask.shape))
+        reach = preferences().extrapolate * float(voxel_sizes(field.affine).min())
+        self._source = Source.of(field, Pyramid.around(field.affine, field.mask.shape), Edge.of(field.affine, reach))
         self._bridge = WorkerBridge(self._refresh, self._show_error, self.close, main_window(viewer))
         self.worker = TileWorker(self._source, self._bridge.news, self._bridge.error)
         self._slider = slider.share(viewer, self._source.pyramid)
@@ -125,6 +128,11 @@ class ZoomSession:
         if image is not None and image.curtain != curtain:
             image.curtain = curtain
             layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def parameter_of(self, layer: Any) -> str | None:
+        """Say what one of the layers shows."""
+        image = self._image(unwrapped(layer))
+        return None if image is None else image.parameter
 
     @property
     def edge(self) -> Edge:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sampling.coordinates import voxel_sizes
 from ..sampling.field import Field
 from ..sampling.sampler import TARGET_SECONDS, Sampler
 from .channels import Channels
-from .edge import FADE_VOXELS, Edge
+from .edge import Edge
 from .frame import enlarged
 from .pyramid import Pyramid
 from .resident import Resident
@@ -73,7 +72,7 @@ class Source:
             pyramid,
             Resident(pyramid, len(channels.parameters)),
             TileCache(),
-            edge or Edge(0.0, FADE_VOXELS * float(voxel_sizes(shown.affine).min())),
+            edge or Edge.of(shown.affine),
             Smoothness(channels, pyramid),
             live,
         )

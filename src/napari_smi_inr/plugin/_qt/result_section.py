@@ -9,8 +9,8 @@ from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from ...parameters import PARAMETERS
-from ..field_layers import FIRST_ZOOMED
+from ..parameter_look import map_choices
+from ..preferences import preferences
 from .form import button, may_be_cut, named
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ class ResultSection(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        choices = [(f"{p.symbol} · {p.name.split(' (')[0]}", p.symbol) for p in PARAMETERS.values()]
-        self.parameter = named(
-            ComboBox(choices=choices, value=FIRST_ZOOMED), "Parameter of the zoom layer", "What to look at closely."
-        )
+        choice = ComboBox(choices=map_choices(), value=preferences().first_map)
+        self.parameter = named(choice, "Parameter of the zoom layer", "What to look at closely.")
         may_be_cut(self.parameter)
         self.zoom_button = button("Add &zoom layer", "Show the parameter at screen resolution, at any zoom.")
         self.export_button = button("&Export…", "Write all maps, the FOD and the field file into a folder.")

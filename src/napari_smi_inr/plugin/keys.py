@@ -1,0 +1,50 @@
+"""Keys on the canvas: Shift with a letter that napari leaves free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from .napari_compat import unwrapped
+from .preferences import preferences
+
+KEYS = {
+    "Shift-E": "explore:open_explorer",
+    "Shift-I": "inspector:inspect_here",
+    "Shift-G": "fod_overlay:toggle_glyphs",
+    "Shift-K": "fod_overlay:toggle_peaks",
+    "Shift-C": "compare:cycle_comparison",
+    "Shift-N": "compare:next_opponent",
+    "Shift-T": "compare:turn_line",
+    "Shift-Left": "compare:line_back",
+    "Shift-Right": "compare:line_on",
+    "Shift-S": "take_away:save_view",
+}
+"""What each key does, by module and function; imported when it is first pressed."""
+
+FLICKER = "Shift-F"
+"""Shows the other of two compared maps while it is held."""
+
+
+def bind_keys(viewer: Any) -> None:
+    """Bind them in a viewer, except to keys that mean something there already; unless the user wants none."""
+    if not preferences().keys:
+        return
+    target = unwrapped(viewer)
+    actions: dict[str, Callable[[Any], Any]] = {key: partial(_press, name) for key, name in KEYS.items()}
+    for key, action in {**actions, FLICKER: _hold}.items():
+        if key.replace("-", "+") not in {str(known) for known in target.keymap}:
+            target.bind_key(key, action)
+
+
+def _press(name: str, viewer: Any) -> None:
+    module, function = name.split(":")
+    getattr(import_module(f".{module}", __package__), function)(viewer)
+
+
+def _hold(viewer: Any) -> Iterator[None]:
+    from .compare import flicker_while_held
+
+    yield from flicker_while_held(viewer)
