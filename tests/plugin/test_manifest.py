@@ -15,11 +15,15 @@ def test_every_command_leads_somewhere(command):
     assert callable(getattr(import_module(module), name))
 
 
+PALETTE_ONLY = {"napari-smi-inr.flicker"}
+
+
 def test_every_contribution_has_its_command():
     contributed = MANIFEST.contributions
     known = {command.id for command in contributed.commands}
     users = [*contributed.readers, *contributed.writers, *contributed.sample_data, *contributed.widgets]
-    assert known == {user.command for user in users}
+    in_menus = [item for items in contributed.menus.values() for item in items]
+    assert known == {user.command for user in users} | {item.command for item in in_menus} | PALETTE_ONLY
 
 
 def test_the_demo_asks_for_the_widget_by_its_name():

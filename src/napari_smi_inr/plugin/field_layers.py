@@ -14,6 +14,7 @@ from .arrival import when_added
 from .layer_origin import KEY, MapOrigin, origin_of
 from .napari_compat import unwrapped
 from .parameter_look import Look
+from .preferences import preferences
 from .world_volumes import place_in_world
 from .zoom_layer import add_zoom_layer
 

@@ -15,6 +15,7 @@ from ...sampling.coordinates import voxel_sizes
 from ..field_layers import add_zoom
 from ..layer_origin import origin_in_focus
 from ..napari_compat import unwrapped
+from ..parameter_look import map_choices
 from ..preferences import preferences
 from ..session import ZoomSession, session_for, session_of
 from .form import Rows, button, may_be_cut, named, paragraph
@@ -36,12 +37,9 @@ class LookSection(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
-        choices = [(f"{p.symbol} · {p.name.split(' (')[0]}", p.symbol) for p in PARAMETERS.values()]
-        choices.append(("direction · red R-L, green A-P, blue S-I", DIRECTION))
+        choice = ComboBox(label="Map", choices=map_choices(), value=preferences().first_map)
         tip = "What to see at the resolution of the screen, at any zoom, between voxels and slices."
-        self.parameter = named(
-            ComboBox(label="Map", choices=choices, value=preferences().first_map), "Map to show", tip
-        )
+        self.parameter = named(choice, "Map to show", tip)
         may_be_cut(self.parameter)
         self.add_button = button("Show &map", "Add the map as a zoom layer, or bring it to the top if it is there.")
         reach = FloatSlider(label="Beyond the mask [voxels]", min=0.0, max=_FURTHEST, step=0.1, value=0.0)
