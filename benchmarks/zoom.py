@@ -19,9 +19,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_smi_inr.plugin import add_zoom_layer
-from napari_smi_inr.plugin.session import session_of
-from napari_smi_inr.plugin.slider import set_exactly
-from napari_smi_inr.plugin.view_state import STRIDES
+from napari_smi_inr.plugin.zoom.session import session_of
+from napari_smi_inr.plugin.zoom.slider import set_exactly
+from napari_smi_inr.plugin.zoom.view_state import STRIDES
 
 LIMITS = {2: {8: 0.3, 2: 1.0, 1: 3.0}, 10: {8: 1.0, 2: 4.0, 1: 13.0}}
 """Seconds after the last event by speed of the field [µs per point] and stride of the pass."""

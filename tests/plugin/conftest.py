@@ -162,7 +162,7 @@ def pump(qtbot):
 @pytest.fixture
 def settle(qtbot):
     """Wait until everything in view is evaluated and drawn."""
-    from napari_smi_inr.plugin.session import session_of
+    from napari_smi_inr.plugin.zoom.session import session_of
 
     def wait(layer, timeout=20_000):
         qtbot.wait(40)  # a gesture may still be waiting for its paint event

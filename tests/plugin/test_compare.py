@@ -15,17 +15,17 @@ from scipy.spatial.transform import Rotation
 from napari_smi_inr.estimation.voxel_fit import VoxelFit
 from napari_smi_inr.methods import make_settings
 from napari_smi_inr.parameters import SCALARS
-from napari_smi_inr.plugin import compare
-from napari_smi_inr.plugin.comparison import Mode
-from napari_smi_inr.plugin.contenders import opponents
-from napari_smi_inr.plugin.difference import difference
-from napari_smi_inr.plugin.dividing_line import Across, DividingLine
+from napari_smi_inr.plugin.comparing import compare
+from napari_smi_inr.plugin.comparing.comparison import Mode
+from napari_smi_inr.plugin.comparing.contenders import opponents
+from napari_smi_inr.plugin.comparing.difference import difference
+from napari_smi_inr.plugin.comparing.dividing_line import Across, DividingLine
 from napari_smi_inr.plugin.field_layers import add_zoom
 from napari_smi_inr.plugin.layer_origin import ScanOrigin
 from napari_smi_inr.plugin.napari_compat import unwrapped
 from napari_smi_inr.plugin.reader import scan_layer
-from napari_smi_inr.plugin.session import session_of
 from napari_smi_inr.plugin.visible import VisiblePlane, visible_plane
+from napari_smi_inr.plugin.zoom.session import session_of
 from napari_smi_inr.sampling.grid_field import GridField
 
 PLANE = VisiblePlane(0, 4.0, (1, 2), (-20.0, -30.0), (20.0, 30.0), 0.1)
@@ -331,7 +331,7 @@ def test_shows_the_fit_alone_in_3d(compared):
 
 def test_says_so_when_there_is_nothing_to_compare(window, monkeypatch):
     told = []
-    monkeypatch.setattr("napari_smi_inr.plugin.comparison.show_info", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.comparing.comparison.show_info", told.append)
     viewer, _ = window()
     viewer.add_image(np.zeros((4, 4)))
     for act in (compare.cycle_comparison, compare.next_opponent, compare.flicker, compare.line_on, compare.turn_line):

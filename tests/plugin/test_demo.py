@@ -3,7 +3,7 @@ import pytest
 
 from napari_smi_inr.plugin import demo, sample_data
 from napari_smi_inr.plugin._qt import glide
-from napari_smi_inr.plugin.session import session_of
+from napari_smi_inr.plugin.zoom.session import session_of
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.plugin.fit_job import FitJob
-from napari_smi_inr.plugin.fit_session import Curves, FitSession, State, quality_text
+from napari_smi_inr.plugin.fitting.fit_job import FitJob
+from napari_smi_inr.plugin.fitting.fit_session import Curves, FitSession, State, quality_text
 
 CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=20, detail=8.0, batch_size=64, device="cpu")
 LONG = CONFIG.model_copy(update={"epochs": 50_000})

@@ -16,10 +16,10 @@ from napari_smi_inr.inr.field_file import open_field
 from napari_smi_inr.io.export import save_scan
 from napari_smi_inr.methods import METHODS, make_settings, settings_class
 from napari_smi_inr.plugin import sample_data
-from napari_smi_inr.plugin.fit_session import State
+from napari_smi_inr.plugin.fitting.fit_session import State
 from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
 from napari_smi_inr.plugin.reader import scan_layer
-from napari_smi_inr.plugin.session import session_of
+from napari_smi_inr.plugin.zoom.session import session_of
 from scan_files import ScanFiles, small_dataset
 
 QUICK = {

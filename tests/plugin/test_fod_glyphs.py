@@ -11,14 +11,14 @@ from qtpy.QtWidgets import QWidget
 
 from napari_smi_inr.plugin._qt.fod_section import FodSection
 from napari_smi_inr.plugin._qt.latest import THREAD_NAME
-from napari_smi_inr.plugin.fod_drawing import MOST
-from napari_smi_inr.plugin.fod_layers import shows_fods
-from napari_smi_inr.plugin.fod_overlay import fod_overlay, toggle_glyphs, toggle_peaks
-from napari_smi_inr.plugin.fod_peaks import find_peaks
-from napari_smi_inr.plugin.glyph_mesh import Frame, glyph_mesh
+from napari_smi_inr.plugin.fods.fod_drawing import MOST
+from napari_smi_inr.plugin.fods.fod_layers import shows_fods
+from napari_smi_inr.plugin.fods.fod_overlay import fod_overlay, toggle_glyphs, toggle_peaks
+from napari_smi_inr.plugin.fods.fod_peaks import find_peaks
+from napari_smi_inr.plugin.fods.glyph_mesh import Frame, glyph_mesh
+from napari_smi_inr.plugin.fods.unit_sphere import unit_sphere
 from napari_smi_inr.plugin.layer_origin import KEY, MapOrigin
 from napari_smi_inr.plugin.napari_compat import unwrapped
-from napari_smi_inr.plugin.unit_sphere import unit_sphere
 from napari_smi_inr.sampling.mask import SmoothMask
 from napari_smi_inr.signal_model.spherical_harmonics import degrees, n_coefficients, real_sh
 
@@ -417,7 +417,7 @@ def test_without_a_fit_it_says_so(window, monkeypatch):
     viewer, _ = window()
     viewer.add_image(np.zeros((8, 28, 28)))
     told = []
-    monkeypatch.setattr("napari_smi_inr.plugin.fod_overlay.show_error", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.fods.fod_overlay.show_error", told.append)
     toggle_glyphs(viewer)
     assert "no fit" in told[0]
     assert fod_overlay(viewer).settings.show == "off"
@@ -426,7 +426,7 @@ def test_without_a_fit_it_says_so(window, monkeypatch):
 def test_an_error_of_the_field_is_told_once(started, drawn, monkeypatch):
     viewer, hands, shown, _ = started()
     told = []
-    monkeypatch.setattr("napari_smi_inr.plugin.fod_overlay.show_error", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.fods.fod_overlay.show_error", told.append)
     monkeypatch.setattr(shown, "evaluate", lambda points: 1 / 0)
     for _ in range(2):
         hands.slider.setValue(hands.slider.value() + 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.plugin.freeze import (
+from napari_smi_inr.plugin.taking.freeze import (
     MAX_VALUES,
     Freezing,
     freeze_steps,
@@ -167,7 +167,7 @@ def test_it_can_be_cancelled_between_stretches(make_field):
 def test_a_frozen_layer_lies_where_it_was_seen(window, settle, qtbot, tiny_field, tmp_path):
     from napari_smi_inr.plugin._qt.take_away_section import ALL, TakeAwaySection
     from napari_smi_inr.plugin.field_layers import add_zoom
-    from napari_smi_inr.plugin.freeze_view import freeze, freeze_view
+    from napari_smi_inr.plugin.taking.freeze_view import freeze, freeze_view
     from napari_smi_inr.plugin.visible import visible_plane
 
     viewer, _ = window()

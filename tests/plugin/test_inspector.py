@@ -19,14 +19,14 @@ from napari_smi_inr.noise_level import noise_from_b0
 from napari_smi_inr.parameters import SCALARS
 from napari_smi_inr.plugin._qt.inspector_widget import inspector_of
 from napari_smi_inr.plugin._qt.latest import THREAD_NAME
-from napari_smi_inr.plugin.evidence import ANGLES, Question
-from napari_smi_inr.plugin.evidence_text import bound_text, summary, values_text, write_evidence
-from napari_smi_inr.plugin.examiner import Examiner
 from napari_smi_inr.plugin.field_layers import add_zoom
-from napari_smi_inr.plugin.inspector import inspect_here
+from napari_smi_inr.plugin.inspecting.evidence import ANGLES, Question
+from napari_smi_inr.plugin.inspecting.evidence_text import bound_text, summary, values_text, write_evidence
+from napari_smi_inr.plugin.inspecting.examiner import Examiner
+from napari_smi_inr.plugin.inspecting.inspector import inspect_here
+from napari_smi_inr.plugin.inspecting.measurements import Measurements, find_measurements, nearest_voxel
+from napari_smi_inr.plugin.inspecting.pin_marker import NAME
 from napari_smi_inr.plugin.layer_origin import ScanOrigin
-from napari_smi_inr.plugin.measurements import Measurements, find_measurements, nearest_voxel
-from napari_smi_inr.plugin.pin_marker import NAME
 from napari_smi_inr.plugin.reader import scan_layer
 from napari_smi_inr.sampling.coordinates import voxel_to_world, world_to_napari
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.plugin import add_parameter_layers, update_parameter_layers
-from napari_smi_inr.plugin.session import session_of
+from napari_smi_inr.plugin.zoom.session import session_of
 
 
 def maps(seed=0, shape=(12, 10, 4)):

@@ -28,6 +28,6 @@ def test_every_contribution_has_its_command():
 
 def test_the_demo_asks_for_the_widget_by_its_name():
     from napari_smi_inr.plugin.demo import WIDGET
-    from napari_smi_inr.plugin.fit_controller import PLUGIN
+    from napari_smi_inr.plugin.fitting.fit_controller import PLUGIN
 
     assert (MANIFEST.name, MANIFEST.contributions.widgets[0].display_name) == (PLUGIN, WIDGET)

@@ -12,7 +12,7 @@ from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
 from napari_smi_inr.plugin.layer_origin import KEY, origin_of
 from napari_smi_inr.plugin.reader import field_reader, nifti_reader, read_nifti
-from napari_smi_inr.plugin.session import session_of
+from napari_smi_inr.plugin.zoom.session import session_of
 from scan_files import AFFINES, small_dataset
 
 PLUGIN = "napari-smi-inr"

@@ -12,14 +12,15 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.plugin import add_zoom_layer, zoom_movie
-from napari_smi_inr.plugin.exact_frames import exact_frames
-from napari_smi_inr.plugin.fine_view import Cast
-from napari_smi_inr.plugin.overlay_scale import round_length
-from napari_smi_inr.plugin.picture import SCREEN, Resolution
-from napari_smi_inr.plugin.settled import also_wait_for, is_settled, no_longer_wait_for
-from napari_smi_inr.plugin.take_away import cancel_all, copy_view, save_picture, save_view, take_view
-from napari_smi_inr.plugin.zoom_movie import Flight, View, between, movie_steps, save_zoom_movie, whole_slice
+from napari_smi_inr.plugin import add_zoom_layer
+from napari_smi_inr.plugin.taking import zoom_movie
+from napari_smi_inr.plugin.taking.exact_frames import exact_frames
+from napari_smi_inr.plugin.taking.fine_view import Cast
+from napari_smi_inr.plugin.taking.overlay_scale import round_length
+from napari_smi_inr.plugin.taking.picture import SCREEN, Resolution
+from napari_smi_inr.plugin.taking.settled import also_wait_for, is_settled, no_longer_wait_for
+from napari_smi_inr.plugin.taking.take_away import cancel_all, copy_view, save_picture, save_view, take_view
+from napari_smi_inr.plugin.taking.zoom_movie import Flight, View, between, movie_steps, save_zoom_movie, whole_slice
 from napari_smi_inr.sampling.mask import SmoothMask
 
 SMALL = (820, 420)  # of the window
@@ -137,7 +138,7 @@ def test_pictures_wait_for_others_and_lose_patience(look, pump, monkeypatch):
     also_wait_for(check)
     try:
         assert not is_settled(viewer)
-        monkeypatch.setattr("napari_smi_inr.plugin.picture.PATIENCE", 0.2)
+        monkeypatch.setattr("napari_smi_inr.plugin.taking.picture.PATIENCE", 0.2)
         with pytest.raises(InputError, match="not complete"):
             take_view(viewer)
         monkeypatch.undo()
@@ -152,10 +153,10 @@ def test_copy_and_save_from_the_section(look, qtbot, pump, tmp_path, monkeypatch
 
     viewer, _, field, layer = look()
     told = []
-    monkeypatch.setattr("napari_smi_inr.plugin.take_away.show_info", told.append)
-    monkeypatch.setattr("napari_smi_inr.plugin.take_away.show_error", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.taking.take_away.show_info", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.taking.take_away.show_error", told.append)
     monkeypatch.setattr("napari_smi_inr.plugin._qt.take_away_section.show_error", told.append)
-    monkeypatch.setattr("napari_smi_inr.plugin.take_away.ask_for_file", lambda *args: tmp_path / "a.png")
+    monkeypatch.setattr("napari_smi_inr.plugin.taking.take_away.ask_for_file", lambda *args: tmp_path / "a.png")
     section = TakeAwaySection(viewer)
     qtbot.addWidget(section)
     section.show()

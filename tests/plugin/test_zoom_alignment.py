@@ -62,7 +62,7 @@ def expected(viewer):
 
 
 def look_at_spot(viewer, plane, zoom):
-    from napari_smi_inr.plugin.slider import set_exactly
+    from napari_smi_inr.plugin.zoom.slider import set_exactly
 
     show_plane(viewer, plane)
     set_exactly(viewer.dims, viewer.dims.order[0], SPOT[::-1][viewer.dims.order[0]])

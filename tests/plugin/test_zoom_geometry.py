@@ -7,15 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_smi_inr.plugin.channels import Channels
-from napari_smi_inr.plugin.edge import Edge, screen_door
-from napari_smi_inr.plugin.frame import Frame
-from napari_smi_inr.plugin.interpolation import apply, linear_weights, smooth_weights
-from napari_smi_inr.plugin.pyramid import MAX_TEXTURE, RATIO, Pyramid
-from napari_smi_inr.plugin.resident import Resident
-from napari_smi_inr.plugin.slider import aligned_range
-from napari_smi_inr.plugin.tile_cache import TileCache, at_stride
-from napari_smi_inr.plugin.view_state import STRIDES, TILE, PlaneView, Tile, ViewState, tiles_of
+from napari_smi_inr.plugin.zoom.channels import Channels
+from napari_smi_inr.plugin.zoom.edge import Edge, screen_door
+from napari_smi_inr.plugin.zoom.frame import Frame
+from napari_smi_inr.plugin.zoom.interpolation import apply, linear_weights, smooth_weights
+from napari_smi_inr.plugin.zoom.pyramid import MAX_TEXTURE, RATIO, Pyramid
+from napari_smi_inr.plugin.zoom.resident import Resident
+from napari_smi_inr.plugin.zoom.slider import aligned_range
+from napari_smi_inr.plugin.zoom.tile_cache import TileCache, at_stride
+from napari_smi_inr.plugin.zoom.view_state import STRIDES, TILE, PlaneView, Tile, ViewState, tiles_of
 from napari_smi_inr.sampling.sampler import Sampler
 
 EDGE = Edge(reach=0.0, fade=1.5)

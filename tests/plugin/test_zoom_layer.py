@@ -9,8 +9,8 @@ import pytest
 
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.plugin import add_zoom_layer
-from napari_smi_inr.plugin.session import session_of
-from napari_smi_inr.plugin.worker import THREAD_NAME
+from napari_smi_inr.plugin.zoom.session import session_of
+from napari_smi_inr.plugin.zoom.worker import THREAD_NAME
 from napari_smi_inr.sampling.mask import SmoothMask
 
 
@@ -128,7 +128,7 @@ def test_is_still_when_nobody_moves(window, make_field, settle, pump, slicing):
 
 
 def test_stops_at_voxel_centres_and_quarters_and_anywhere_between(window, make_field, settle):
-    from napari_smi_inr.plugin.slider import set_exactly
+    from napari_smi_inr.plugin.zoom.slider import set_exactly
 
     viewer, hands = window()
     field = make_field()
@@ -225,7 +225,7 @@ def test_a_better_field_takes_the_place_of_the_old(window, make_field, settle):
 def test_an_error_of_the_field_is_told_once(window, make_field, pump, monkeypatch, qtbot):
     viewer, hands = window()
     told = []
-    monkeypatch.setattr("napari_smi_inr.plugin.session.show_error", told.append)
+    monkeypatch.setattr("napari_smi_inr.plugin.zoom.session.show_error", told.append)
     field = make_field()
     field.truth = lambda points: 1 / 0
     layer = add_zoom_layer(viewer, field, "f")

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from napari_smi_inr.plugin import add_zoom_layer
-from napari_smi_inr.plugin.session import session_of
-from napari_smi_inr.plugin.worker import THREAD_NAME
+from napari_smi_inr.plugin.zoom.session import session_of
+from napari_smi_inr.plugin.zoom.worker import THREAD_NAME
 
 
 def running():

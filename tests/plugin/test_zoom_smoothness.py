@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.plugin import add_zoom_layer
-from napari_smi_inr.plugin.channels import DIRECTION, Channels, direction_colours
-from napari_smi_inr.plugin.pyramid import Pyramid
-from napari_smi_inr.plugin.session import session_of
-from napari_smi_inr.plugin.source import Source
-from napari_smi_inr.plugin.view_state import PlaneView
-from napari_smi_inr.plugin.worker import TileWorker
-from napari_smi_inr.plugin.zoom_image import ZoomImage
+from napari_smi_inr.plugin.zoom.channels import DIRECTION, Channels, direction_colours
+from napari_smi_inr.plugin.zoom.pyramid import Pyramid
+from napari_smi_inr.plugin.zoom.session import session_of
+from napari_smi_inr.plugin.zoom.source import Source
+from napari_smi_inr.plugin.zoom.view_state import PlaneView
+from napari_smi_inr.plugin.zoom.worker import TileWorker
+from napari_smi_inr.plugin.zoom.zoom_image import ZoomImage
 from napari_smi_inr.sampling.coordinates import napari_to_world
 from napari_smi_inr.signal_model.spherical_harmonics import P2_SCALE, real_sh, second_moments
 

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from napari_smi_inr.plugin.pyramid import Pyramid
-from napari_smi_inr.plugin.source import Source
-from napari_smi_inr.plugin.tile_cache import at_stride
-from napari_smi_inr.plugin.view_state import STRIDES, TILE, PlaneView, tiles_of
-from napari_smi_inr.plugin.worker import TileWorker
-from napari_smi_inr.plugin.zoom_image import ZoomImage
+from napari_smi_inr.plugin.zoom.pyramid import Pyramid
+from napari_smi_inr.plugin.zoom.source import Source
+from napari_smi_inr.plugin.zoom.tile_cache import at_stride
+from napari_smi_inr.plugin.zoom.view_state import STRIDES, TILE, PlaneView, tiles_of
+from napari_smi_inr.plugin.zoom.worker import TileWorker
+from napari_smi_inr.plugin.zoom.zoom_image import ZoomImage
 
 
 @pytest.fixture

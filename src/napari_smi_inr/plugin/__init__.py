@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "add_zoom_layer": "zoom_layer",
+    "add_zoom_layer": "zoom.zoom_layer",
     "add_parameter_layers": "layer_styles",
     "update_parameter_layers": "layer_styles",
 }

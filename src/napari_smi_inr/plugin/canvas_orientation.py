@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, ref
 
 from .keys import bind_keys
 from .napari_compat import camera, overlays, show_scale_bar, text_overlay, unwrapped
-from .view_state import ViewState
+from .zoom.view_state import ViewState
 
 ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
 """Letters at the high and low end of napari's world axes z, y, x."""

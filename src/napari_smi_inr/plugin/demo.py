@@ -6,10 +6,10 @@ from typing import Any
 
 import napari
 
-from .fit_controller import PLUGIN
+from .fitting.fit_controller import PLUGIN
 from .napari_compat import camera
 from .sample_data import NAME
-from .slider import set_exactly
+from .zoom.slider import set_exactly
 
 WIDGET = "Standard Model INR"
 """Display name of the dock widget in the manifest."""

@@ -16,7 +16,7 @@ from .napari_compat import unwrapped
 from .parameter_look import Look
 from .preferences import preferences
 from .world_volumes import place_in_world
-from .zoom_layer import add_zoom_layer
+from .zoom.zoom_layer import add_zoom_layer
 
 if TYPE_CHECKING:
     from ..estimation.estimate import Estimate

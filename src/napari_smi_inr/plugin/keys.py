@@ -12,15 +12,15 @@ from .preferences import preferences
 
 KEYS = {
     "Shift-E": "explore:open_explorer",
-    "Shift-I": "inspector:inspect_here",
-    "Shift-G": "fod_overlay:toggle_glyphs",
-    "Shift-K": "fod_overlay:toggle_peaks",
-    "Shift-C": "compare:cycle_comparison",
-    "Shift-N": "compare:next_opponent",
-    "Shift-T": "compare:turn_line",
-    "Shift-Left": "compare:line_back",
-    "Shift-Right": "compare:line_on",
-    "Shift-S": "take_away:save_view",
+    "Shift-I": "inspecting.inspector:inspect_here",
+    "Shift-G": "fods.fod_overlay:toggle_glyphs",
+    "Shift-K": "fods.fod_overlay:toggle_peaks",
+    "Shift-C": "comparing.compare:cycle_comparison",
+    "Shift-N": "comparing.compare:next_opponent",
+    "Shift-T": "comparing.compare:turn_line",
+    "Shift-Left": "comparing.compare:line_back",
+    "Shift-Right": "comparing.compare:line_on",
+    "Shift-S": "taking.take_away:save_view",
 }
 """What each key does, by module and function; imported when it is first pressed."""
 
@@ -45,6 +45,6 @@ def _press(name: str, viewer: Any) -> None:
 
 
 def _hold(viewer: Any) -> Iterator[None]:
-    from .compare import flicker_while_held
+    from .comparing.compare import flicker_while_held
 
     yield from flicker_while_held(viewer)

@@ -13,7 +13,7 @@ from ..sampling.coordinates import is_axis_aligned, world_array
 from ..sampling.grid_field import GridField, Interpolation
 from . import canvas_orientation
 from .parameter_look import Look
-from .session import session_for, session_of
+from .zoom.session import session_for, session_of
 
 FIRST_SHOWN = "f"
 """The parameter whose layer is visible at first, where there is one."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..parameters import PARAMETERS
 from ..sampling.coordinates import NAPARI_AXES
-from .channels import DIRECTION
 from .napari_compat import show_colorbar, show_name
+from .zoom.channels import DIRECTION
 
 PROVISIONAL_LIMITS = (0.0, 1.0)
 """Stand in for limits that come from the data, until there is data."""

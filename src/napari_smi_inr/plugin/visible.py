@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..sampling.coordinates import napari_to_world
 from .napari_compat import camera, unwrapped
-from .view_state import ViewState
+from .zoom.view_state import ViewState
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ..sampling.coordinates import NAPARI_AXES, is_axis_aligned, napari_to_world, world_array, world_to_voxel
-from .pyramid import Pyramid
+from .zoom.pyramid import Pyramid
 
 
 class WorldVolumes:

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from ...parameters import PARAMETERS
-from ..compare import comparison_in
-from ..comparison import Mode
+from ..comparing.compare import comparison_in
+from ..comparing.comparison import Mode
 from ..napari_compat import unwrapped
 from .form import Rows, button, may_be_cut, named, paragraph
 

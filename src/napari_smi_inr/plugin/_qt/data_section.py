@@ -12,9 +12,9 @@ from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...io.noise import parse_noise
+from ..fitting.scan_request import ScanRequest
 from ..layer_origin import ScanOrigin, VolumeOrigin, origin_of
 from ..napari_compat import unwrapped
-from ..scan_request import ScanRequest
 from .acquisition_table import AcquisitionTable
 from .form import Rows, Section, button, named
 

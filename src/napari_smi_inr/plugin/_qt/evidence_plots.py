@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
 
 from ...acquisition import Acquisition
-from ..evidence import ANGLES, AgainstB, Evidence
-from ..subject import Subject
+from ..inspecting.evidence import ANGLES, AgainstB, Evidence
+from ..inspecting.subject import Subject
 from .form import theme_colour
 from .plot_base import B0_LOOK, Dots, Plot, looks_of
 

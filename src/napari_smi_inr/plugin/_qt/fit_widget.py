@@ -10,12 +10,12 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...dataset import DiffusionDataset
 from ...errors import InputError
-from ..devices import find_devices
-from ..fit_controller import FitController, explain
-from ..fit_job import Outcome
-from ..fit_session import FitSession, quality_text
+from ..fitting.devices import find_devices
+from ..fitting.fit_controller import FitController, explain
+from ..fitting.fit_job import Outcome
+from ..fitting.fit_session import FitSession, quality_text
+from ..fitting.scan_request import ScanRequest
 from ..helper import Attempt
-from ..scan_request import ScanRequest
 from .data_section import DataSection
 from .ending import end_with_python
 from .errand import Errand

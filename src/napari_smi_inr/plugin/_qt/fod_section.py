@@ -7,8 +7,8 @@ from typing import Any
 from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..fod_overlay import fod_overlay
-from ..glyph_settings import COARSEST, FINEST, GlyphSettings
+from ..fods.fod_overlay import fod_overlay
+from ..fods.glyph_settings import COARSEST, FINEST, GlyphSettings
 from .form import Rows, check_box, may_be_cut, named, paragraph
 
 _SHOW = [("nothing", "off"), ("glyphs", "glyphs"), ("peaks", "peaks")]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from ...sampling.coordinates import napari_to_world, voxel_sizes
+from ..inspecting.pin_marker import PinMarker
 from ..layer_origin import origin_in_focus
 from ..napari_compat import unwrapped
-from ..pin_marker import PinMarker
 from ..visible import visible_plane
 
 

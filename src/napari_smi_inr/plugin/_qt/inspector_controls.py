@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from ..evidence import Evidence
-from ..subject import Subject
+from ..inspecting.evidence import Evidence
+from ..inspecting.subject import Subject
 from .form import button, named
 from .parameter_table import ParameterTable
 from .plot_base import looks_of

@@ -14,12 +14,12 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
-from ..evidence import Evidence, Question
-from ..evidence_text import summary, values_text, write_evidence
-from ..examiner import Examiner
 from ..helper import Attempt
+from ..inspecting.evidence import Evidence, Question
+from ..inspecting.evidence_text import summary, values_text, write_evidence
+from ..inspecting.examiner import Examiner
+from ..inspecting.measurements import Measurements, find_measurements
 from ..layer_origin import MapOrigin, origin_in_focus, origin_of
-from ..measurements import Measurements, find_measurements
 from ..napari_compat import unwrapped
 from .ending import end_with_python
 from .evidence_plots import EvidencePlots

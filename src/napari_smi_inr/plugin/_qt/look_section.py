@@ -17,7 +17,7 @@ from ..layer_origin import origin_in_focus
 from ..napari_compat import unwrapped
 from ..parameter_look import map_choices
 from ..preferences import preferences
-from ..session import ZoomSession, session_for, session_of
+from ..zoom.session import ZoomSession, session_for, session_of
 from .form import Rows, button, may_be_cut, named, paragraph
 
 _FURTHEST = 3.0  # voxels

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt
 
-from ..fit_session import Curves
+from ..fitting.fit_session import Curves
 from .form import theme_colour
 
 _BELOW = 4.0  # the smallest loss on show lies this far above the bottom; a vanishing term runs along it

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from ...estimation.settings import Settings
 from ...inr.config import PRESETS, FitConfig
 from ...methods import INR, METHODS, make_settings, settings_class
-from ..devices import Devices
+from ..fitting.devices import Devices
 from .form import Rows, Section, check_box, may_be_cut, named
 from .settings_form import SettingsForm
 

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from ...parameters import PARAMETERS, Parameter
-from ..evidence_text import bound_text, value_text
+from ..inspecting.evidence_text import bound_text, value_text
 from .form import named, theme_colour
 
 _WARNING = "#f0932b"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGraphicsItem
 
-from ..subject import Subject
+from ..inspecting.subject import Subject
 from .form import theme_colour
 from .loss_plot import DecadeAxis
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from ..fit_session import State, Status
+from ..fitting.fit_session import State, Status
 from .form import button, paragraph
 from .loss_plot import LossPlot
 

@@ -13,14 +13,14 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ...parameters import PARAMETERS
-from ..freeze import FACTORS, Freezing
-from ..freeze_view import DEFAULT_FACTOR, FreezeJob, freeze, predicted
 from ..helper import Attempt
 from ..layer_origin import origin_in_focus
 from ..napari_compat import camera
-from ..picture import Resolution, pixel_ratio
-from ..take_away import cancel_all, copy_view, save_view
-from ..zoom_movie import Flight, zoom_movie
+from ..taking.freeze import FACTORS, Freezing
+from ..taking.freeze_view import DEFAULT_FACTOR, FreezeJob, freeze, predicted
+from ..taking.picture import Resolution, pixel_ratio
+from ..taking.take_away import cancel_all, copy_view, save_view
+from ..taking.zoom_movie import Flight, zoom_movie
 from .clipboard import ask_for_file
 from .form import Rows, button, check_box, may_be_cut, named, paragraph
 

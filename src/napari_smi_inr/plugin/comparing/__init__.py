@@ -1,0 +1,1 @@
+"""Two maps of one view: swipe, side by side, flicker."""

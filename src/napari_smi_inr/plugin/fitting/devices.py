@@ -1,0 +1,35 @@
+"""What a fit can run on here, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The processors torch can use.
+
+    Attributes
+    ----------
+    names
+        Choices for :attr:`FitConfig.device`, ``auto`` first.
+    auto
+        What ``auto`` resolves to, in words.
+    """
+
+    names: tuple[str, ...]
+    auto: str
+
+
+def find_devices() -> Devices:
+    """Ask torch, which takes seconds the first time: not on the window's thread."""
+    import torch
+
+    from ...estimation.device import resolve_device
+
+    names = ["auto", "cpu"]
+    names += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    device = resolve_device("auto")
+    described = {"cpu": f"cpu, {torch.get_num_threads()} threads", "mps": "Apple GPU"}
+    return Devices(tuple(names), described.get(device.type) or torch.cuda.get_device_name(device))

@@ -1,0 +1,168 @@
+"""The thread's side of a fit: one generator around :func:`fit_steps` that can be paused, stopped and watched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset import DiffusionDataset
+from ...estimation.settings import Settings
+from ..pace import Pace
+
+if TYPE_CHECKING:
+    from ...estimation.estimate import Estimate
+    from ...estimation.step import Step
+
+T = TypeVar("T")
+Maps = dict[str, NDArray[np.float32]]
+Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
+
+FIELD_INTERVAL = 0.7
+"""Time [s] between two states of the field."""
+
+FIELD_SHARE = 0.02
+"""Largest share of the thread's time that copies of the network may take from the fit."""
+
+MAP_INTERVAL = 2.0
+"""Least time [s] between two sets of maps, which are evaluated voxel by voxel."""
+
+MAP_SHARE = 0.03
+"""Largest share of the thread's time that maps may take from the fit."""
+
+_PAUSE_POLL = 0.05
+_EASE = 0.002  # seconds the window gets to itself after each step: enough for it to take Python's lock
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What a job has to say after a step; ``field`` and ``maps`` now and then."""
+
+    step: Step
+    field: Estimate | None
+    maps: Maps | None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a job ended.
+
+    Attributes
+    ----------
+    field
+        The best field, its maps and quality already computed; None if there was no step yet.
+    stopped
+        Whether someone stopped it.
+    error
+        What went wrong; None if nothing did. `field` then is the best there was before.
+    """
+
+    field: Estimate | None
+    stopped: bool = False
+    error: Exception | None = None
+
+
+class FitJob:
+    """One fit. :meth:`run` belongs to a worker thread; everything else may be called from any.
+
+    Parameters
+    ----------
+    dataset, config
+        What to fit and how.
+    steps
+        The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
+    """
+
+    def __init__(self, dataset: DiffusionDataset, config: Settings, steps: Steps | None = None) -> None:
+        self.dataset, self.config = dataset, config
+        self._given_steps = steps
+        self._go = threading.Event()
+        self._go.set()
+        self._stop = threading.Event()
+        self.ended = threading.Event()
+        self._field_pace = Pace(FIELD_SHARE, FIELD_INTERVAL)
+        self._map_pace = Pace(MAP_SHARE, MAP_INTERVAL)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job waits, or will after its present step."""
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        """Wait after the present step."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """End after the present step; the outcome has the best field so far."""
+        self._stop.set()
+        self._go.set()
+
+    def run(self) -> Generator[Update | None, None, Outcome]:
+        """Fit; yields an :class:`Update` a step, None while paused, and returns the :class:`Outcome`.
+
+        Never raises: napari's worker would swallow a RuntimeError, which is what torch raises.
+        """
+        last: Step | None = None
+        try:
+            for last in self._steps():
+                yield self._update(last)
+                yield from self._wait()
+                if self._stop.is_set():
+                    break
+            return Outcome(_finished(last), self._stop.is_set())
+        except Exception as error:
+            return Outcome(_salvaged(last), self._stop.is_set(), error)
+        finally:
+            self.ended.set()
+
+    def _steps(self) -> Iterator[Step]:
+        from ...methods import fit_steps  # brings torch: seconds, on this thread
+
+        return (self._given_steps or fit_steps)(self.dataset, self.config)
+
+    def _wait(self) -> Iterator[None]:
+        """Let the window breathe; while paused, come up now and then so that napari can end the thread."""
+        time.sleep(_EASE)
+        while not self._go.wait(_PAUSE_POLL):
+            yield None
+
+    def _update(self, step: Step) -> Update:
+        if not (self._field_pace.due or self._map_pace.due):
+            return Update(step, None, None)
+        field = _timed(step.field, self._field_pace)
+        return Update(step, field, _timed(field.maps, self._map_pace) if self._map_pace.due else None)
+
+
+def _timed(action: Callable[[], T], pace: Pace) -> T:
+    """Do something and tell its pace what it cost."""
+    start = time.monotonic()
+    result = action()
+    pace.spent(time.monotonic() - start)
+    return result
+
+
+def _finished(step: Step | None) -> Estimate | None:
+    """The best field with its cached maps and quality computed here, not later on the window's thread."""
+    if step is None:
+        return None
+    field = step.field()
+    field.maps()
+    field.quality  # noqa: B018 (cached)
+    return field
+
+
+def _salvaged(step: Step | None) -> Estimate | None:
+    """The best field in spite of an error, if it can still be had."""
+    try:
+        return _finished(step)
+    except Exception:  # whatever broke the fit may have broken the device: the first error is the one to show
+        return None

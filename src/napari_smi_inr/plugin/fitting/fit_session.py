@@ -1,0 +1,252 @@
+"""What is happening, for whoever wants to know: the state of a fit as events, without Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from ...dataset import DiffusionDataset
+from ...errors import InputError
+from ...estimation.settings import Settings
+from ..pace import Pace
+from .fit_job import FitJob, Maps, Outcome, Steps, Update
+
+if TYPE_CHECKING:
+    from ...estimation.estimate import Estimate
+    from ...estimation.step import Step
+
+DRAWING_SHARE = 0.15
+"""Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is happening.
+
+    Attributes
+    ----------
+    state
+        Idle before and after a fit.
+    fraction
+        Share of the work done, 0 to 1.
+    text
+        The same in words.
+    """
+
+    state: State = State.IDLE
+    fraction: float = 0.0
+    text: str = "Ready."
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fit is under way."""
+        return self.state is not State.IDLE
+
+
+@dataclass
+class Curves:
+    """The three curves of a fit over all its phases, one entry an epoch at most.
+
+    Attributes
+    ----------
+    seconds
+        Work since the start, pauses left out.
+    data, nonnegativity, held_out
+        The losses then; NaN at the seam between two phases, so that curves break there.
+    phases
+        When each phase began [s], and its name.
+    expected
+        Seconds of work when all will be done.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    data: list[float] = field(default_factory=list)
+    nonnegativity: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+    phases: list[tuple[float, str]] = field(default_factory=list)
+    expected: float = 0.0
+    _phase: str | None = None
+
+    def add(self, step: Step) -> None:
+        """Take in a step, if it has anything new."""
+        if self._phase != step.label:
+            if self._phase is not None:
+                self._append(step.elapsed, math.nan, math.nan, math.nan)
+            self.phases.append((step.elapsed, step.label))
+        self._phase = step.label
+        self.expected = step.elapsed + step.remaining
+        losses = step.losses
+        if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
+            return
+        self._append(step.elapsed, losses.data, losses.nonnegativity, losses.held_out)
+
+    def _append(self, seconds: float, data: float, nonnegativity: float, held_out: float) -> None:
+        self.seconds.append(seconds)
+        self.data.append(data)
+        self.nonnegativity.append(nonnegativity)
+        self.held_out.append(held_out)
+
+
+class FitSession:
+    """One fit after another, never two at once. Lives on one thread; only its :class:`FitJob` runs on another.
+
+    Parameters
+    ----------
+    steps
+        The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
+
+    Attributes
+    ----------
+    pace
+        When to tell about progress: whoever draws it says what that cost.
+    """
+
+    status_changed = Signal(Status)
+    curves_grew = Signal(Curves)
+    field_ready = Signal(DiffusionDataset, object)
+    maps_ready = Signal(DiffusionDataset, dict)
+    ended = Signal(Outcome)
+
+    def __init__(self, steps: Steps | None = None) -> None:
+        self._steps = steps
+        self._job: FitJob | None = None
+        self.status = Status()
+        self.curves = Curves()
+        self.pace = Pace(DRAWING_SHARE)
+        self._untold: Step | None = None
+        self._untold_maps: Maps | None = None
+
+    @property
+    def job(self) -> FitJob | None:
+        """The fit under way."""
+        return self._job
+
+    def begin(self, dataset: DiffusionDataset, config: Settings) -> FitJob:
+        """Prepare a fit, whose :meth:`FitJob.run` the caller puts on a thread.
+
+        Raises
+        ------
+        InputError
+            If one is under way.
+        """
+        if self._job is not None:
+            raise InputError("fit", "one is already running.", "Stop it first, or wait for it.")
+        self._job = FitJob(dataset, config, self._steps)
+        self.curves = Curves()
+        self.curves_grew.emit(self.curves)
+        self._set(State.RUNNING, 0.0, f"Preparing {dataset.n_voxels:,} voxels …")
+        return self._job
+
+    def pause(self) -> None:
+        """Hold the fit after its present step."""
+        if self._job and self.status.state is State.RUNNING:
+            self._job.pause()
+            self._tell()
+            self._set(State.PAUSED, self.status.fraction, f"Paused at {self.status.fraction:.0%}.")
+
+    def resume(self) -> None:
+        """Go on with a paused fit."""
+        if self._job and self.status.state is State.PAUSED:
+            self._job.resume()
+            self._set(State.RUNNING, self.status.fraction, "Going on …")
+
+    def stop(self) -> None:
+        """End the fit, keeping the best so far."""
+        if self._job:
+            self._job.stop()
+            self._set(State.STOPPING, self.status.fraction, "Stopping; the best so far is kept …")
+
+    def take(self, update: Update | None) -> bool:
+        """Take in what the job yielded; says whether it was told as events, which waits until it is due."""
+        if update is None or self._job is None:
+            return False
+        self.curves.add(update.step)
+        self._untold = update.step
+        self._untold_maps = update.maps or self._untold_maps
+        due = self.pace.due
+        if due:
+            self._tell()
+        if update.field is not None:  # at once: whoever shows it evaluates it on a thread of its own
+            self.field_ready.emit(self._job.dataset, update.field)
+        return due
+
+    def _tell(self) -> None:
+        """Turn what is known since the last time into events."""
+        step, maps = self._untold, self._untold_maps
+        self._untold = self._untold_maps = None
+        if step is None or self._job is None:
+            return
+        self.curves_grew.emit(self.curves)
+        if self.status.state is State.RUNNING:
+            self._set(State.RUNNING, step.fraction, _progress_text(step))
+        if maps is not None:
+            self.maps_ready.emit(self._job.dataset, maps)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take the outcome of the job; the next may begin."""
+        self._tell()
+        asked = self._job.dataset.n_voxels if self._job else 0
+        self._job = None
+        fraction = self.status.fraction if outcome.stopped or outcome.error else 1.0
+        self._set(State.IDLE, fraction, _end_text(outcome, asked))
+        self.ended.emit(outcome)
+
+    def _set(self, state: State, fraction: float, text: str) -> None:
+        self.status = Status(state, fraction, text)
+        self.status_changed.emit(self.status)
+
+
+def quality_text(fitted: Estimate) -> str:
+    """Say in a few lines what to look at before trusting the maps."""
+    quality, lines = fitted.quality, []
+    held_out, all_told = quality.get("held_out_rmse", math.nan), quality.get("rmse", math.nan)
+    if math.isfinite(held_out):
+        n = len(quality["held_out_volumes"])
+        lines.append(f"Error on {n} volumes never trained on: {_error(held_out, fitted)}")
+    elif math.isfinite(all_told):
+        lines.append(f"Error on the volumes fitted: {_error(all_told, fitted)}")
+    if "held_out_volumes" in quality and not math.isfinite(held_out):
+        lines.append("No volumes were held out, so nothing tells whether noise was learnt.")
+    at_bound = {s: v for s, v in quality["share_at_bound"].items() if v >= 0.01}
+    listed = ", ".join(f"{symbol} {share:.0%}" for symbol, share in at_bound.items())
+    lines.append(f"Voxels at a bound: {listed}." if listed else "No parameter sits at its bounds.")
+    return "\n".join(lines)
+
+
+def _error(error: float, fitted: Estimate) -> str:
+    return f"{error:.3g} (signal units), {error / fitted.scale:.1%} of the b = 0 signal."
+
+
+def _progress_text(step: Step) -> str:
+    return f"{step.text} · {_duration(step.remaining)} left"
+
+
+def _end_text(outcome: Outcome, n_asked: int) -> str:
+    n_voxels = int(np.count_nonzero(outcome.field.mask)) if outcome.field else 0
+    if 0 < n_voxels < n_asked:
+        return f"Ended early: {n_voxels:,} of {n_asked:,} voxels are known, and kept."
+    if outcome.error is not None:
+        return "Failed; the best so far is kept." if outcome.field else "Failed."
+    if outcome.field is None:
+        return "Stopped before the first result."
+    return "Stopped; the best so far is kept." if outcome.stopped else "Done."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

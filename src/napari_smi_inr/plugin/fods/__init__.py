@@ -1,0 +1,1 @@
+"""FODs above the maps: glyphs and peaks of what is in view."""

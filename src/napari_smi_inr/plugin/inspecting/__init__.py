@@ -1,0 +1,1 @@
+"""What a voxel measured, beside what the fit makes of it."""

@@ -1,0 +1,1 @@
+"""Taking away what is seen: pictures, frozen copies, movies."""

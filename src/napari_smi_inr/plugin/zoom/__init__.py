@@ -1,0 +1,1 @@
+"""The zoom layer: a field at the resolution of the screen."""
