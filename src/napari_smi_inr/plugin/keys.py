@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -33,15 +32,20 @@ def bind_keys(viewer: Any) -> None:
     if not preferences().keys:
         return
     target = unwrapped(viewer)
-    actions: dict[str, Callable[[Any], Any]] = {key: partial(_press, name) for key, name in KEYS.items()}
+    actions: dict[str, Callable[[Any], Any]] = {key: _action(name) for key, name in KEYS.items()}
     for key, action in {**actions, FLICKER: _hold}.items():
         if key.replace("-", "+") not in {str(known) for known in target.keymap}:
             target.bind_key(key, action)
 
 
-def _press(name: str, viewer: Any) -> None:
+def _action(name: str) -> Callable[[Any], None]:
     module, function = name.split(":")
-    getattr(import_module(f".{module}", __package__), function)(viewer)
+
+    def act(viewer: Any) -> None:
+        getattr(import_module(f".{module}", __package__), function)(viewer)
+
+    act.__name__ = function  # napari asks every bound function for its name
+    return act
 
 
 def _hold(viewer: Any) -> Iterator[None]:
