@@ -133,7 +133,6 @@ class CanvasOrientation:
         state = ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
         for text, letter in zip(self._texts, letters(state.displayed), strict=True):
             text.text = letter
-            text.visible = bool(letter)
 
     def _on_removed(self) -> None:
         viewer = self._viewer_ref()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from napari.components.overlays import TextOverlay
@@ -27,11 +28,22 @@ def grid(viewer: Any) -> Any:
     return viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid
 
 
-def one_change(viewer: Any) -> AbstractContextManager[None]:
-    """Let napari build its scene once for all that is done to layers and grid meanwhile, not for each step."""
-    update = getattr(unwrapped(viewer).layers, "batched_update", nullcontext)
-    batch: AbstractContextManager[None] = update()
-    return batch
+@contextmanager
+def one_change(viewer: Any) -> Iterator[None]:
+    """Let napari build its scene once for all that is done to layers and grid meanwhile, not for each step.
+
+    Overlays that stand in each cell of the grid leave the cells meanwhile: in between napari (0.9) counts the cells
+    anew, but not what stands in them, and raises.
+    """
+    gridded = [overlay for overlay in list(unwrapped(overlays(viewer)).values()) if getattr(overlay, "gridded", False)]
+    for overlay in gridded:
+        overlay.gridded = False
+    try:
+        with getattr(unwrapped(viewer).layers, "batched_update", nullcontext)():
+            yield
+    finally:
+        for overlay in gridded:
+            overlay.gridded = True
 
 
 def overlays(viewer: Any) -> Any:
@@ -40,8 +52,12 @@ def overlays(viewer: Any) -> Any:
 
 
 def text_overlay(position: str) -> TextOverlay:
-    """Make an invisible text for a place on the canvas, or on each cell of its grid, e.g. ``"top_center"``."""
-    return TextOverlay(position=position, font_size=14, visible=False, gridded=True)
+    """Make an empty text for a place on the canvas, or on each cell of its grid, e.g. ``"top_center"``.
+
+    Where there is nothing to say, leave it empty, not invisible: a text that reappears in a grid that has grown
+    meanwhile has too few visuals, and napari (0.9) raises.
+    """
+    return TextOverlay(position=position, font_size=14, visible=True, gridded=True)
 
 
 def show_scale_bar(viewer: Any) -> None:
