@@ -15,6 +15,7 @@ from .._qt.settling import Settling
 from ..helper import Attempt
 from ..layer_origin import origin_in_focus
 from ..napari_compat import camera, main_window, unwrapped
+from ..taking.settled import also_wait_for
 from .fod_drawing import Drawing, FodSource, Request, draw
 from .fod_layers import GlyphLayer, PeakLayer, shows_fods
 from .fod_view import read_view
@@ -33,6 +34,15 @@ def fod_overlay(viewer: Any) -> FodOverlay:
     if key not in _overlays:
         _overlays[key] = FodOverlay(viewer)
     return _overlays[key]
+
+
+def _drawn_in(viewer: Any) -> bool:
+    """Whether FODs, if they are shown at all, are those of the present view."""
+    overlay = _overlays.get(unwrapped(viewer))
+    return overlay is None or overlay.settled
+
+
+also_wait_for(_drawn_in)  # before a picture is taken
 
 
 def toggle_glyphs(viewer: Any) -> None:

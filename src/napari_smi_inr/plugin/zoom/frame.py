@@ -49,6 +49,7 @@ class Frame:
         self._windows: dict[tuple[int, int], Window] = {}
         self.pasted: dict[tuple[int, int], int] = {}  # finest stride drawn of each tile
         self.seeded = False
+        self.improved = 0  # rises with every change
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -58,6 +59,7 @@ class Frame:
     def seed(self, resident: Float, spacing: float, only_unknown: bool = False) -> None:
         """Draw (K, h, w) of the resident plane wherever nothing finer is drawn, or nothing at all."""
         self.seeded = True
+        self.improved += 1
         detail = max(spacing, self.pixel * 1.001)  # at the coarsest level too, exact samples are to replace these
         coarser = np.isinf(self.detail) if only_unknown else self.detail > detail
         if not coarser.any():
@@ -129,6 +131,7 @@ class Frame:
 
     def paste(self, tile: Tile, samples: Float) -> None:
         """Draw a tile's (K, h, w) samples, NaN where it has none, wherever the image is coarser than they are."""
+        self.improved += 1
         outer, inner = self._window(tile)
         spacing = tile.stride * self.pixel
         full = samples if tile.stride == 1 else np.stack([_enlarge(each, tile.stride) for each in samples])

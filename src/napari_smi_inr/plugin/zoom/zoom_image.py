@@ -53,6 +53,7 @@ class ZoomImage:
         self._frame: Frame | None = None
         self._frame_of: tuple[Source, int] | None = None  # field and reach that the image was begun for
         self._drawn: tuple[Any, ...] = ()
+        self._finished: tuple[Any, Float] | None = None  # what the last image was made of, and it without a curtain
         self._volume_progress = -1
         self.viewed: PlaneView | None = None  # what was last asked for
         self.curtain: Curtain | None = None
@@ -100,17 +101,19 @@ class ZoomImage:
             self.composed += 1
             self._worker.want(self, inner, self._missing(frame, source))
             self._drawn = (source.edge, source.resident.edge)
-            if inner == view:
-                values, known = frame.values.copy(), np.isfinite(frame.detail)
-            else:
-                values, known = frame.at(view)
-        return self._shown(source, view, values, known)
+            made_of = (view, frame, frame.improved, *self._drawn)
+            if self._finished is None or self._finished[0] != made_of:
+                values, known = frame.at(view) if inner != view else (frame.values, np.isfinite(frame.detail))
+                self._finished = made_of, self._finish(source, view, values, known)
+            image = self._finished[1].copy()
+        return self._curtained(image, source, view)
 
     def backdrop(self, view: PlaneView) -> Float:
         """Give the image of a view from the resident volume alone."""
         source = self._source()
         plane = source.resident.plane(self._recipe(source).columns, view.axis, view.plane)
-        return self._shown(source, view, enlarged(plane, source.pyramid, view), np.ones(view.shape, bool))
+        values = enlarged(plane, source.pyramid, view)
+        return self._curtained(self._finish(source, view, values, np.ones(view.shape, bool)), source, view)
 
     def volume(self) -> Float:
         """(Z, Y, X[, 4]) values at the coarsest level, transparent outside."""
@@ -137,14 +140,17 @@ class ZoomImage:
     def _recipe(self, source: Source) -> Recipe:
         return source.channels.recipe(self.parameter)
 
-    def _shown(self, source: Source, view: PlaneView, values: Float, known: NDArray[np.bool_]) -> Float:
-        """Finish (K, rows, columns) values: fading out beyond the mask, ending at the curtain."""
+    def _finish(self, source: Source, view: PlaneView, values: Float, known: NDArray[np.bool_]) -> Float:
+        """Make the image of (K, rows, columns) values, fading out beyond the mask."""
         recipe = self._recipe(source)
         image, opacity = recipe.finish(values), source.opacity(view)
         if recipe.colours:
             image = np.concatenate([image, np.where(known, opacity, 0)[..., None]], axis=-1, dtype=np.float32)
         else:
-            image[~(known & screen_door(opacity, view))] = np.nan
+            image = np.where(known & screen_door(opacity, view), image, np.float32(np.nan))
+        return image
+
+    def _curtained(self, image: Float, source: Source, view: PlaneView) -> Float:
         if self.curtain is not None:
             self.curtain.draw(image, source.pyramid, view)
         return image
