@@ -215,7 +215,6 @@ def measure(kind: str, shown: Any, contestant: Callable[[Any, Any], Contestant],
             for i in range(steps):
                 act(i)
                 QTest.qWait(max(1, round(1e3 * (start - time.perf_counter()) + (i + 1) * PACE_MS)))
-            QTest.qWait(150)
             first, coarse, full = made.arrivals(start + steps * PACE_MS / 1e3)  # from when the hand would be done
         p99, longest = np.percentile(stalls.gaps, 99), stalls.gaps.max()
         times = f"{first:8.2f} {coarse:8.2f} {full:8.2f}"
