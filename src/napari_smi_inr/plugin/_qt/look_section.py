@@ -42,8 +42,8 @@ class LookSection(QWidget):
         self.parameter = named(choice, "Map to show", tip)
         may_be_cut(self.parameter)
         self.add_button = button("Show &map", "Add the map as a zoom layer, or bring it to the top if it is there.")
-        reach = FloatSlider(label="Beyond the mask [voxels]", min=0.0, max=_FURTHEST, step=0.1, value=0.0)
-        tip = "How far to show the field outside the voxels it was fitted to, where it is a guess, before it fades out."
+        reach = FloatSlider(label="Extrapolate", min=0.0, max=_FURTHEST, step=0.1, value=0.0)
+        tip = "How far, in voxels, to show the field beyond those it was fitted to, before it fades out: there it is a guess."
         self.reach = named(reach, "Distance beyond the mask in voxels", tip)
         self.status = paragraph("What is being looked at")
         self._arrange()
