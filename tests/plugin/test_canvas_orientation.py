@@ -70,3 +70,15 @@ def test_letters_and_picture_follow_the_buttons(window, make_field, settle, pump
     assert shown(viewer) == "APSI"
     hands.button("ndisplay_button").click()
     assert shown(viewer) == ""
+
+
+def test_rolls_through_space_alone_beside_a_scan_of_many_volumes(window, make_field, pump):
+    viewer, hands = window()
+    viewer.add_image(np.ones((4, 8, 28, 28), np.float32), scale=(1, 3, 3, 3), units=("pixel", "mm", "mm", "mm"))
+    add_zoom_layer(viewer, make_field(), "f")
+    seen = []
+    for _ in range(3):
+        hands.button("roll").click()
+        pump(50)
+        seen.append(tuple(viewer.dims.order))
+    assert seen == [(0, 3, 1, 2), (0, 2, 1, 3), (0, 1, 2, 3)]

@@ -90,9 +90,10 @@ class CanvasOrientation:
             overlays(viewer)[_key(place)] = text
         self._order = self._world_order()
         self._busy = False
+        self._roll_in_space()
         self._dims.events.order.connect(self._on_order)
         self._dims.events.ndisplay.connect(self._write)
-        self._dims.events.ndim.connect(self._on_order)
+        self._dims.events.ndim.connect(self._on_ndim)
         viewer.layers.events.removed.connect(self._on_removed)
         self._write()
 
@@ -100,13 +101,23 @@ class CanvasOrientation:
         """Undo the constructor, but for the camera."""
         self._dims.events.order.disconnect(self._on_order)
         self._dims.events.ndisplay.disconnect(self._write)
-        self._dims.events.ndim.disconnect(self._on_order)
+        self._dims.events.ndim.disconnect(self._on_ndim)
+        self._dims.rollable = (True,) * self._dims.ndim
         viewer = self._viewer_ref()
         if viewer is None:
             return
         viewer.layers.events.removed.disconnect(self._on_removed)
         for place in PLACES:
             del overlays(viewer)[_key(place)]
+
+    def _on_ndim(self) -> None:
+        self._roll_in_space()
+        self._on_order()
+
+    def _roll_in_space(self) -> None:
+        """Have napari roll the axes of space alone: volumes of a scan are not to be seen side by side with them."""
+        extra = self._dims.ndim - 3
+        self._dims.rollable = tuple(axis >= extra for axis in range(self._dims.ndim))
 
     def _world_order(self) -> tuple[int, ...]:
         offset = self._dims.ndim - 3

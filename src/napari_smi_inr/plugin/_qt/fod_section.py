@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..fods.fod_overlay import fod_overlay
 from ..fods.glyph_settings import COARSEST, FINEST, GlyphSettings
-from .form import Rows, check_box, may_be_cut, named, paragraph
+from .form import Rows, check_box, may_be_cut, named, paragraph, slider
 
 _SHOW = [("nothing", "off"), ("glyphs", "glyphs"), ("peaks", "peaks")]
 _SCALE = [("nothing (uniform)", "uniform"), ("f · intra-axonal fraction", "f"), ("the FOD's amplitude", "amplitude")]
@@ -42,9 +42,9 @@ class FodSection(QWidget):
         self.follow = check_box("Finer with the zoom", now.follow_zoom)
         self.spacing = FloatSpinBox(label="Spacing [voxels]", min=FINEST, max=COARSEST, step=0.1, value=now.spacing)
         self.scale_by = ComboBox(label="Size stands for", choices=_SCALE, value=now.scale_by)
-        self.glyph_size = FloatSlider(label="Size", min=0.3, max=3.0, step=0.05, value=now.size)
-        self.least_p2 = FloatSlider(label="Only where p2 ≥", min=0.0, max=0.8, step=0.01, value=now.least_p2)
-        self.map_opacity = FloatSlider(label="Maps beneath", min=0.0, max=1.0, step=0.05, value=now.map_opacity)
+        self.glyph_size = slider("Size", 0.3, 3.0, 0.05, now.size)
+        self.least_p2 = slider("Only where p2 ≥", 0.0, 0.8, 0.01, now.least_p2)
+        self.map_opacity = slider("Maps beneath", 0.0, 1.0, 0.05, now.map_opacity)
         self.status = paragraph("FODs in view")
         self._controls = {
             "show": self.show_choice,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSlider
+from magicgui.widgets import ComboBox
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
@@ -18,7 +18,7 @@ from ..napari_compat import unwrapped
 from ..parameter_look import map_choices
 from ..preferences import preferences
 from ..zoom.session import ZoomSession, session_for, session_of
-from .form import Rows, button, may_be_cut, named, paragraph
+from .form import Rows, button, may_be_cut, named, paragraph, slider
 
 _FURTHEST = 3.0  # voxels
 
@@ -42,8 +42,8 @@ class LookSection(QWidget):
         self.parameter = named(choice, "Map to show", tip)
         may_be_cut(self.parameter)
         self.add_button = button("Show &map", "Add the map as a zoom layer, or bring it to the top if it is there.")
-        reach = FloatSlider(label="Extrapolate", min=0.0, max=_FURTHEST, step=0.1, value=0.0)
-        tip = "How far, in voxels, to show the field beyond those it was fitted to, before it fades out: there it is a guess."
+        reach = slider("Extrapolate", 0.0, _FURTHEST, 0.1, 0.0)
+        tip = "How many voxels beyond the mask to show the field before it fades out: there it is a guess."
         self.reach = named(reach, "Distance beyond the mask in voxels", tip)
         self.status = paragraph("What is being looked at")
         self._arrange()
