@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
 
 PLUGIN = "napari-smi-inr"
-_TICKS = 100  # few: each redraws the window
+_TICKS = 20  # few: each redraws the window
 _CALM = 10  # percent of their speed at which animations run during a fit
 _PATIENCE = 3.0  # seconds to wait for the worker when everything closes
 

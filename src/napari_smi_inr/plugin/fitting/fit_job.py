@@ -23,7 +23,7 @@ T = TypeVar("T")
 Maps = dict[str, NDArray[np.float32]]
 Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
 
-FIELD_INTERVAL = 0.7
+FIELD_INTERVAL = 0.85
 """Time [s] between two states of the field."""
 
 FIELD_SHARE = 0.02

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
     from ...estimation.step import Step
 
-DRAWING_SHARE = 0.15
+DRAWING_SHARE = 0.05
 """Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
 
 

@@ -35,6 +35,9 @@ STILL_SECONDS = 0.06
 MOVING_SECONDS = 0.25
 """Shortest time between two refreshes of a view in motion."""
 
+PICTURE_SECONDS = 0.8
+"""Longest time to wait for a picture of a fit under way to be complete."""
+
 _sessions: dict[tuple[int, int], ZoomSession] = {}
 
 
@@ -169,6 +172,9 @@ class ZoomSession:
         """
         self._check_same_scan(field)
         self._turn_to(self._source.followed_by(field))
+        if self._state().ndisplay == 2:
+            for _, image in self._shown():
+                image.ask_again()
 
     def rest(self) -> None:
         """The fit pauses: complete the picture of its present state."""
@@ -188,12 +194,17 @@ class ZoomSession:
         if key is not None:
             _sessions[key[0], id(source.channels.field)] = _sessions.pop(key)
         self.worker.replace(source)
-        self._bridge.news()
+        if not source.live:  # else there is news when the next picture is there
+            self._bridge.news()
+
+    def _shown(self) -> list[tuple[Any, ZoomImage]]:
+        """List the visible layers with their images."""
+        pairs = [(layer, self._image(layer)) for layer in self.layers if layer.visible]
+        return [(layer, image) for layer, image in pairs if image is not None]
 
     def _redraw(self) -> None:
-        for layer in self.layers:
-            if layer.visible:
-                layer.refresh(extent=False, thumbnail=False, highlight=False)
+        for layer, _ in self._shown():
+            layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def close(self) -> None:
         """Stop the worker and let go of the viewer; what was computed stays visible."""
@@ -225,6 +236,9 @@ class ZoomSession:
     def _refresh(self) -> None:
         """Draw what has become known since the last time; rarely while the view moves, as napari then draws anyway."""
         now = time.monotonic()
+        if self._source.live and not self.worker.idle and now - self._drawn < PICTURE_SECONDS:
+            self._bridge.news()  # one drawing a picture: each takes the processor from the fit
+            return
         if now - self.worker.moved < STILL_SECONDS and now - self._drawn < MOVING_SECONDS:
             self._bridge.news()
             return

@@ -108,6 +108,15 @@ class ZoomImage:
             image = self._finished[1].copy()
         return self._curtained(image, source, view)
 
+    def ask_again(self) -> None:
+        """Ask for the last view of a field that has changed, before anything is drawn anew."""
+        with self._lock:
+            source = self._source()
+            if self.viewed is None or np.prod(self.viewed.shape) > MAX_PIXELS:
+                return
+            inner = source.evaluated(self.viewed)
+            self._worker.want(self, inner, self._missing(self._current(inner, source), source))
+
     def backdrop(self, view: PlaneView) -> Float:
         """Give the image of a view from the resident volume alone."""
         source = self._source()
