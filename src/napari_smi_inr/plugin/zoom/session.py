@@ -245,7 +245,7 @@ class ZoomSession:
         self._drawn = now
         ndisplay = self._state().ndisplay
         complete = self._source.resident.complete
-        thumbnail = complete and not self._thumbnails_done
+        thumbnail = complete and not self._thumbnails_done and not self._source.live
         self._thumbnails_done = complete
         for layer in self.layers:
             image = self._image(layer)
