@@ -6,7 +6,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from .keys import bind_keys
-from .napari_compat import camera, overlays, show_scale_bar, text_overlay, unwrapped
+from .napari_compat import camera, grid, overlays, show_scale_bar, text_overlay, unwrapped
 from .zoom.view_state import ViewState
 
 ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
@@ -82,7 +82,7 @@ class CanvasOrientation:
     """Letters, camera orientation and scale bar of one viewer, which it does not keep alive."""
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer_ref, self._dims = ref(unwrapped(viewer)), viewer.dims
+        self._viewer_ref, self._dims, self._grid = ref(unwrapped(viewer)), viewer.dims, grid(viewer)
         camera(viewer).orientation2d = ("up", "right")
         show_scale_bar(viewer)
         self._texts = [text_overlay(place) for place in PLACES]
@@ -93,6 +93,7 @@ class CanvasOrientation:
         self._roll_in_space()
         self._dims.events.order.connect(self._on_order)
         self._dims.events.ndisplay.connect(self._write)
+        self._grid.events.enabled.connect(self._write)
         self._dims.events.ndim.connect(self._on_ndim)
         viewer.layers.events.removed.connect(self._on_removed)
         self._write()
@@ -101,6 +102,7 @@ class CanvasOrientation:
         """Undo the constructor, but for the camera."""
         self._dims.events.order.disconnect(self._on_order)
         self._dims.events.ndisplay.disconnect(self._write)
+        self._grid.events.enabled.disconnect(self._write)
         self._dims.events.ndim.disconnect(self._on_ndim)
         self._dims.rollable = (True,) * self._dims.ndim
         viewer = self._viewer_ref()
@@ -142,8 +144,11 @@ class CanvasOrientation:
         if self._dims.ndim < 3:
             return
         state = ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
-        for text, letter in zip(self._texts, letters(state.displayed), strict=True):
+        top, *others = letters(state.displayed)
+        captioned = self._grid.enabled  # in a narrow cell there is no room for the letter beside the name of the layer
+        for text, letter in zip(self._texts, ("" if captioned else top, *others), strict=True):
             text.text = letter
+            text.box = bool(letter)
 
     def _on_removed(self) -> None:
         viewer = self._viewer_ref()

@@ -74,7 +74,7 @@ def show_name(layer: Any, shown: bool = True) -> None:
     """Show the layer's name on the canvas while the layer is visible, or no longer: the caption of its colour bar."""
     if hasattr(layer, "name_overlay"):
         layer.name_overlay.position = "top_left"
-        layer.name_overlay.font_size = 10
+        layer.name_overlay.font_size = 8
         layer.name_overlay.visible = shown
 
 

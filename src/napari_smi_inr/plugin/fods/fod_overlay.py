@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+import napari.viewer
 from napari.utils.notifications import show_error
 from psygnal import Signal
 
@@ -45,12 +46,12 @@ def _drawn_in(viewer: Any) -> bool:
 also_wait_for(_drawn_in)  # before a picture is taken
 
 
-def toggle_glyphs(viewer: Any) -> None:
+def toggle_glyphs(viewer: napari.viewer.Viewer) -> None:
     """Show or hide FODs as glyphs."""
     _toggle(viewer, "glyphs")
 
 
-def toggle_peaks(viewer: Any) -> None:
+def toggle_peaks(viewer: napari.viewer.Viewer) -> None:
     """Show or hide the peaks of FODs as lines."""
     _toggle(viewer, "peaks")
 
