@@ -86,14 +86,12 @@ class GlyphLayer:
         n, m = (max(_LEAST, int(_SPARE * size)) for size in (n, m))
         data, colours = _room(n, m, self._rest), np.zeros((n, 4), np.float32)
         layer = self.layer
-        # between the two settings colours and vertices do not match: nobody may look
+        # while colours and vertices do not match nobody may look; and as new data may move the sliders, whose slices
+        # nobody can hold back, there are no colours at all meanwhile
         with layer.events.set_data.blocker(), layer.events.reload.blocker():
-            if n > len(layer.vertices):  # slicing takes spare colours, but no spare vertices
-                layer.vertex_colors = colours
-                layer.data = data
-            else:
-                layer.data = data
-                layer.vertex_colors = colours
+            layer.vertex_colors = None
+            layer.data = data
+            layer.vertex_colors = colours
 
 
 class PeakLayer:
