@@ -40,6 +40,7 @@ class ExploreWidget(QWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
+        self._viewer = napari_viewer
         self.closed = False
         self._docked = False
         self.look, self.compare = LookSection(napari_viewer), CompareSection(napari_viewer)
@@ -83,7 +84,14 @@ class ExploreWidget(QWidget):
         """Notice the end of the dock: napari takes its content out, and lets it drop."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self._docked and self.parent() is None:
-                self.destroyed.disconnect(self._on_destroyed)
+                self._part_from_window()
                 self.shut_down()
             self._docked = self.parent() is not None
         return bool(super().event(event))
+
+    def _part_from_window(self) -> None:
+        """Let the ends of widget and window go by unnoticed; the window would keep this otherwise."""
+        self.destroyed.disconnect(self._on_destroyed)
+        window = main_window(self._viewer)
+        if window is not None:
+            window.destroyed.disconnect(self._on_destroyed)
