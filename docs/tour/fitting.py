@@ -11,7 +11,7 @@ from qtpy.QtCore import QPointF
 
 from napari_smi_inr.plugin.demo import P2_SHOWN, SIGHT_MM, WIDGET
 from napari_smi_inr.plugin.fitting.fit_controller import PLUGIN
-from napari_smi_inr.plugin.napari_compat import camera
+from napari_smi_inr.plugin.napari_compat import camera, unwrapped
 from napari_smi_inr.plugin.zoom.session import session_of
 from napari_smi_inr.plugin.zoom.slider import set_exactly
 
@@ -34,7 +34,7 @@ def fit_it_and_look_closer_meanwhile(guide: Guide) -> None:
     guide.check(widget.session.status.busy, "Run starts the fit")
     wait(lambda: widget.controller.zoom_layer is not None, 240, "a first state of the fit")
     guide.shown["scan"].visible = False
-    live = guide.shown["zoom"] = widget.controller.zoom_layer
+    live = guide.shown["zoom"] = unwrapped(widget.controller.zoom_layer)
     live.contrast_limits = P2_SHOWN
     go_to(guide, SIGHT_MM)
     guide.hands.wheel(6)
@@ -90,9 +90,7 @@ def another_fit_to_compare(guide: Guide) -> None:
     widget.questions[1].unfold(False)
     for layer in list(guide.viewer.layers):
         layer.visible = layer is guide.shown["zoom"]
-    for layer in guide.viewer.layers:
-        if layer.name == guide.shown["zoom"].name:
-            guide.viewer.layers.selection.active = layer
+    guide.viewer.layers.selection.active = guide.shown["zoom"]
     guide.settle()
 
 

@@ -151,5 +151,5 @@ def save(taken: np.ndarray, path: Path, width: int = WINDOW[0]) -> None:
     image = Image.fromarray(np.ascontiguousarray(taken[..., :3]))
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
-    palette = image.quantize(COLOURS, Image.Quantize.MEDIANCUT)
+    palette = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2)  # rare colours of a colour bar, too
     image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)

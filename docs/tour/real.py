@@ -18,7 +18,7 @@ from napari_smi_inr.plugin.fitting.fit_controller import PLUGIN
 from napari_smi_inr.plugin.fods.fod_overlay import fod_overlay
 from napari_smi_inr.plugin.napari_compat import camera
 from napari_smi_inr.plugin.zoom.session import session_of
-from napari_smi_inr.sampling.coordinates import voxel_sizes, voxel_to_world, world_to_napari
+from napari_smi_inr.sampling.coordinates import voxel_to_world, world_to_napari
 
 
 def open_scan_and_field(guide: Guide) -> None:
@@ -74,7 +74,8 @@ def between_its_slices(guide: Guide) -> None:
     before = viewer.dims.point[axis]
     guide.hands.nudge(guide.hands.slider(axis), 1)
     guide.settle()
-    step, voxel = viewer.dims.point[axis] - before, float(voxel_sizes(guide.shown["field"].affine)[2])
+    pyramid = guide.shown["zoom"].data[0].image.pyramid
+    step, voxel = viewer.dims.point[axis] - before, float(pyramid.step(pyramid.coarsest)[0])  # of the world's grid
     error, count = texel_error(viewer, guide.shown["zoom"])
     guide.check(abs(step - voxel / 4) < 0.01 * voxel, f"the slider stops {step:.3g} mm further")
     guide.check(error <= TOLERANCE, f"there: {count} texels within {error:.2%} of the range")

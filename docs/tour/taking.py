@@ -6,6 +6,7 @@ from fitting import go_to
 from guide import Guide
 from hands import pump, wait
 from PIL import Image
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_smi_inr.plugin.demo import SIGHT_MM
@@ -18,6 +19,7 @@ def copy_the_view(guide: Guide) -> None:
     """To the clipboard, by the button."""
     section = guide.shown["section"] = guide.shown["explorer"].take_away
     section.parent().unfold(True)
+    guide.hands.key(Qt.Key.Key_E)  # to the front
     guide.hands.click(guide.hands.button("home"))
     go_to(guide, SIGHT_MM)
     guide.hands.wheel(6)
@@ -70,4 +72,5 @@ def zoom_movie_into_it(guide: Guide) -> None:
         frames, size = movie.n_frames, movie.size
     guide.check(frames > 4, f"a movie of {frames} frames, {size[0]} x {size[1]} pixels")
     guide.shown["section"].parent().unfold(False)
+    pump(6)  # until the word that it is done has faded
     guide.settle()

@@ -76,6 +76,8 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setPen(theme_colour(theme, "secondary"))
             axis.setTextPen(text)
         self.legend.setLabelTextColor(text)
+        for _, label in self.legend.items:  # those there keep their colour until they are written anew
+            label.setText(label.text, color=text)
 
     def _line(self, name: str, colour: str) -> Any:
         return self.getPlotItem().plot(name=name, pen=pg.mkPen(colour, width=2), connect="finite")
