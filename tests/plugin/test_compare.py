@@ -329,6 +329,18 @@ def test_shows_the_fit_alone_in_3d(compared):
     assert [layer.visible for layer in comparison.layers.values()] == [True, True]
 
 
+def test_compares_a_parameter_where_colours_of_directions_are_in_focus(compared):
+    _, _, comparison, rest, _ = compared(symbol="direction")
+    comparison.show(Mode.SWIPE)
+    rest()
+    assert list(comparison.layers) == ["INR", "cubic"]
+    assert comparison.symbol == "p2"
+    comparison.choose(symbol="f")
+    comparison.end()
+    comparison.follow_focus()
+    assert comparison.symbol == "f"
+
+
 def test_says_so_when_there_is_nothing_to_compare(window, monkeypatch):
     told = []
     monkeypatch.setattr("napari_smi_inr.plugin.comparing.comparison.show_info", told.append)

@@ -138,7 +138,9 @@ class Comparison:
         if origin is None:
             self.fit = self.opponent = self._seen = None
         elif seen is None or origin.field is not seen.field or origin.symbol != seen.symbol:
-            self.fit, self.symbol, self._seen = origin.field, origin.symbol, origin
+            self.fit, self._seen = origin.field, origin
+            known = origin.field.parameters  # colours of directions are not among them
+            self.symbol = next((s for s in (origin.symbol, self.symbol) if s in known), known[-1])
         by_label = {c.label: c for c in self.opponents}
         wanted = self.opponent.label if self.opponent else FIRST_OPPONENT
         self.opponent = by_label.get(wanted) or next(iter(by_label.values()), None)
