@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from guide import Guide, save
+from guide import Guide
 from hands import pump, wait
 from qtpy.QtCore import QPointF
 
@@ -24,7 +24,7 @@ def open_the_sample(guide: Guide) -> None:
     wait(lambda: widget.dataset is not None, 30, "the scan to be read")
     guide.check(widget.run.run_button.isEnabled(), "the scan can be fitted")
     guide.picture("a_scan_and_its_verdict")
-    save(guide.picture("data_section", widget.questions[0]), guide.folder.parent / "data.png")
+    guide.keep(guide.picture("data_section", widget.questions[0]), guide.folder.parent / "data.png")
 
 
 def fit_it_and_look_closer_meanwhile(guide: Guide) -> None:
@@ -40,7 +40,7 @@ def fit_it_and_look_closer_meanwhile(guide: Guide) -> None:
     guide.hands.wheel(6)
     pictures = _distinct_pictures(guide, live)
     if "live" in guide.shown:
-        save(guide.shown.pop("live"), guide.folder.parent / "fitting.png")
+        guide.keep(guide.shown.pop("live"), guide.folder.parent / "fitting.png")
     guide.check(pictures >= 3, f"the picture changed {pictures - 1} times during the fit, at 3x zoom")
 
 
@@ -75,7 +75,7 @@ def the_result(guide: Guide) -> None:
     zoom = guide.shown["zoom"]
     guide.shown["field"] = session_of(zoom).field
     guide.check(widget.controller.field is guide.shown["field"], "the zoom layer shows the final field")
-    save(guide.picture("result"), guide.folder.parent / "zoom.png")
+    guide.keep(guide.picture("result"), guide.folder.parent / "zoom.png")
 
 
 def another_fit_to_compare(guide: Guide) -> None:
@@ -106,7 +106,7 @@ def voxels_and_zoom(guide: Guide) -> None:
     zoom.visible, coarse.visible = False, True
     pump(0.5)
     pair = np.hstack([guide.viewer.screenshot(canvas_only=True, flash=False), fine])
-    save(pair, guide.folder.parent / "voxels_and_zoom.png")
+    guide.keep(pair, guide.folder.parent / "voxels_and_zoom.png")
     zoom.visible, coarse.visible, zoom.contrast_limits = True, False, limits
     view.center, view.zoom = before
     go_to(guide, SIGHT_MM)

@@ -50,6 +50,7 @@ class Guide:
         """What one stop leaves for those after it."""
         self._trouble: list[str] = []
         self._checked: list[str] = []
+        self._pictures: list[tuple[np.ndarray, Path]] = []
         self._number = 0
         self._listen()
         self.viewer = napari.Viewer(title="napari-smi-inr")
@@ -93,8 +94,12 @@ class Guide:
         else:
             taken = np.asarray(self.viewer.screenshot(canvas_only=False, flash=False))
         self._number += 1
-        save(taken, self.folder / f"{self._number:02}_{name}.png")
+        self.keep(taken, self.folder / f"{self._number:02}_{name}.png")
         return taken
+
+    def keep(self, taken: np.ndarray, path: Path) -> None:
+        """Write a picture once the stop is over: it takes seconds, which are not the window's."""
+        self._pictures.append((taken, path))
 
     def end(self) -> int:
         """Close the window, look for what is left behind, and say how it was."""
@@ -122,12 +127,14 @@ class Guide:
 
             where = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        beats = pulse.stop()
+        beats, seconds = pulse.stop(), time.monotonic() - started
+        while self._pictures:
+            save(*self._pictures.pop(0))
         trouble = [*self._trouble[before:], *([fault] if fault else [])]
         self.failed += bool(trouble)
         told = "; ".join([*self._checked, *(f"FAILED {t}" for t in trouble)])
         name = name or stop.__name__.replace("_", " ")
-        print(f"{name}: {told or 'shown'} · {time.monotonic() - started:.0f} s, {beats}", flush=True)
+        print(f"{name}: {told or 'shown'} · {seconds:.0f} s, {beats}", flush=True)
 
     def _listen(self) -> None:
         """Hear of every exception, and of every error that is shown to the user."""

@@ -71,6 +71,7 @@ def zoom_into_it(guide: Guide) -> None:
 def between_its_slices(guide: Guide) -> None:
     """A quarter of a voxel further."""
     viewer, axis = guide.viewer, guide.viewer.dims.ndim - 3
+    guide.hands.nudge(guide.hands.slider(axis), 1)  # from where the voxel was to the slider's own stops
     before = viewer.dims.point[axis]
     guide.hands.nudge(guide.hands.slider(axis), 1)
     guide.settle()
