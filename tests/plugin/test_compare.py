@@ -388,6 +388,26 @@ def test_the_section_does_what_its_controls_say(compared, qtbot):
     viewer.window.remove_dock_widget(section)
 
 
+def test_the_section_may_be_opened_in_the_midst_of_a_comparison(compared, tiny_field, monkeypatch):
+    from napari_smi_inr.plugin._qt.compare_section import CompareSection
+
+    told = []
+    monkeypatch.setattr("napari_smi_inr.plugin.comparing.comparison.show_error", told.append)
+    viewer, _, comparison, rest, _ = compared(size=(1200, 640))
+    comparison.show(Mode.SWIPE)
+    rest()
+    add_zoom(viewer, tiny_field, "f")  # in focus now
+    section = CompareSection(viewer)
+    viewer.window.add_dock_widget(section, name="compare")
+    viewer.scene.camera.zoom *= 1.5
+    rest()
+    assert section.parameter.value == comparison.symbol == "p2"
+    assert told == []
+    assert comparison.mode is Mode.SWIPE
+    section.close_section()
+    viewer.window.remove_dock_widget(section)
+
+
 @pytest.mark.parametrize("orientation", [("up", "right"), ("down", "left")])
 @pytest.mark.parametrize("upright", [True, False])
 def test_pixels_and_positions_of_a_line_are_each_others_inverse(orientation, upright):

@@ -133,7 +133,10 @@ class Comparison:
         return None if plane is None else Across.of(plane, camera(self._viewer).orientation2d, self.line.upright)
 
     def follow_focus(self) -> None:
-        """Take over the fit and parameter that the user has in focus, unless that was done already."""
+        """Take over the fit and parameter in focus, unless that was done already; not in the midst of a comparison."""
+        if self._running is not None:
+            self.changed.emit()
+            return
         origin, seen = origin_in_focus(self._viewer), self._seen
         if origin is None:
             self.fit = self.opponent = self._seen = None
