@@ -51,13 +51,13 @@ SAMPLE: list[Stop] = [
     at_home.on_a_laptop,
     at_home.light_theme,
     taking.copy_the_view,
-    taking.save_it_for_print,
     taking.freeze_to_a_layer,
-    taking.zoom_movie_into_it,
     evidence.maps_and_glyphs_in_3d,
     at_home.menus,
     at_home.command_palette,
     at_home.preferences,
+    taking.save_it_for_print,  # last, as napari then shows where to, in every picture
+    taking.zoom_movie_into_it,
 ]
 
 

@@ -50,6 +50,7 @@ def open_its_field(guide: Guide) -> None:
     guide.shown["zoom"] = next(x for x in reversed(guide.viewer.layers) if session_of(x) is not None)
     guide.shown["scan"].visible = False
     guide.viewer.layers.selection.active = guide.shown["zoom"]
+    guide.shown["zoom"].contrast_limits = P2_SHOWN
     go_to(guide, SIGHT_MM)
 
 

@@ -58,6 +58,7 @@ def freeze_to_a_layer(guide: Guide) -> None:
     guide.picture("frozen")
     layers.remove(frozen)
     layers.selection.active = guide.shown["zoom"]
+    section.parent().unfold(False)
     pump(0.2)
 
 
@@ -65,12 +66,11 @@ def zoom_movie_into_it(guide: Guide) -> None:
     """Short, as a GIF: from the whole slice to here."""
     path = guide.files / "zoom.gif"
     path.unlink(missing_ok=True)
+    go_to(guide, SIGHT_MM)
+    guide.hands.wheel(6)
     guide.settle()
     zoom_movie(guide.viewer, path, Flight(seconds=1.0, rest=0.2, fps=8, factor=0.5))
     wait(path.exists, 240, "the movie")
     with Image.open(path) as movie:
         frames, size = movie.n_frames, movie.size
     guide.check(frames > 4, f"a movie of {frames} frames, {size[0]} x {size[1]} pixels")
-    guide.shown["section"].parent().unfold(False)
-    pump(6)  # until the word that it is done has faded
-    guide.settle()
