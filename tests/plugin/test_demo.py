@@ -26,7 +26,7 @@ def test_the_demo_ends_inside_the_zoom_layer(window, quick, qtbot):
     viewer, _ = window()
     widget = start(viewer)
     zooms, camera = [], viewer.scene.camera
-    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.controller.field is not None, timeout=60_000)
     camera.events.zoom.connect(lambda event: zooms.append(event.value))
     whole = camera.zoom
     target = np.array(demo.SIGHT_MM[1:])
@@ -45,7 +45,7 @@ def test_the_glide_yields_to_the_user(window, quick, qtbot, monkeypatch):
     monkeypatch.setattr(glide, "_SECONDS", 30.0)
     viewer, hands = window()
     widget = start(viewer)
-    qtbot.waitUntil(lambda: widget.controller.zoom_layer is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.controller.field is not None, timeout=60_000)
     qtbot.wait(1200)
     hands.wheel(3)
     qtbot.wait(200)
