@@ -217,7 +217,7 @@ class Comparison:
         running, self._running = self._running, None
         if running is None:
             return None
-        self.mode, self.difference, self._work.wanted = Mode.OFF, None, None
+        self.mode, self.difference, self._work.wanted, self._measured = Mode.OFF, None, None, None
         for event, action in self._events():
             event.disconnect(action)
         running.hands.close()
