@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLabel, QLineEdit
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDialog, QLabel, QLineEdit
 
 import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
@@ -373,7 +373,7 @@ def test_every_control_can_be_reached_and_named(dock, qtbot):
 
 def test_by_keyboard_alone(loaded, qtbot, idle):
     _, hands, _, widget = loaded(epochs=2)
-    QApplication.setActiveWindow(hands.window)
+    hands.window.activateWindow()
     widget.run.run_button.setFocus()
     qtbot.keyClick(widget.run.run_button, Qt.Key.Key_Space)
     assert widget.session.status.busy
