@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...sampling.field import Field
 from ...sampling.sampler import TARGET_SECONDS, Sampler
 from .channels import Channels
-from .edge import Edge
+from .edge import Edge, screen_door
 from .frame import enlarged
 from .pyramid import Pyramid
 from .resident import Resident
@@ -23,6 +23,13 @@ LIVE_SECONDS = 0.06
 """Time that one picture of a field may take while the fit goes on."""
 
 _DIAGONAL = 2**0.5
+
+
+class Rim(NamedTuple):
+    """How a view fades out: (rows, columns) opacity, and which pixels to keep where a pixel has none."""
+
+    opacity: NDArray[np.float32]
+    kept: NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -60,7 +67,7 @@ class Source:
     smoothness: Smoothness
     live: bool = False
     reached: int = 0
-    _opacities: list[tuple[Any, NDArray[np.float32]]] = field(default_factory=list, repr=False)
+    _rims: list[tuple[Any, Rim | None]] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, shown: Field, pyramid: Pyramid, edge: Edge | None = None, live: bool = False) -> Source:
@@ -131,15 +138,32 @@ class Source:
         """Take the next step in finding the level from which on interpolation is as good."""
         self.smoothness.measure(self.sampler)
 
-    def opacity(self, view: PlaneView) -> NDArray[np.float32]:
-        """(rows, columns) how opaque the field is at the pixels of a view; the same for all its parameters."""
+    def rim(self, view: PlaneView) -> Rim | None:
+        """How opaque the field is at the pixels of a view, the same for all its parameters; None: fully, everywhere."""
+        if not all(view.shape):
+            return None
         key = (view, self.edge, self.resident.edge)
-        for known, opacity in self._opacities:
+        for known, rim in self._rims:
             if known == key:
-                return opacity
+                return rim
+        rim = self._find_rim(view)
+        self._rims = [*self._rims[-3:], (key, rim)]
+        return rim
+
+    def _find_rim(self, view: PlaneView) -> Rim | None:
         distances = self.resident.distances(view.axis, view.plane)
         if distances is None:
-            return np.zeros(view.shape, np.float32)
-        opacity = self.edge.opacity(enlarged(distances, self.pyramid, view))
-        self._opacities = [*self._opacities[-3:], (key, opacity)]
-        return opacity
+            opacity = np.zeros(view.shape, np.float32)
+        elif self._around(view, distances).min(initial=np.inf) >= -self.edge.reach:
+            return None
+        else:
+            opacity = self.edge.opacity(enlarged(distances, self.pyramid, view))
+        return Rim(opacity, screen_door(opacity, view))
+
+    def _around(self, view: PlaneView, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut out of a resident plane what the pixels of a view are interpolated from."""
+        cut = []
+        for axis, positions, n in zip(view.in_plane, view.positions(self.pyramid), plane.shape, strict=True):
+            ends = np.clip(self.pyramid.index(self.pyramid.coarsest, axis, positions[[0, -1]]), 0, n - 1)
+            cut.append(slice(int(ends[0]), int(np.ceil(ends[1])) + 1))
+        return plane[tuple(cut)]

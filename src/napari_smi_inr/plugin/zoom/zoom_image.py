@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from .channels import Recipe
 from .curtain import Curtain
-from .edge import screen_door
 from .frame import Frame, enlarged
 from .pyramid import Pyramid
 from .source import Source
@@ -105,7 +104,7 @@ class ZoomImage:
             if self._finished is None or self._finished[0] != made_of:
                 values, known = frame.at(view) if inner != view else (frame.values, np.isfinite(frame.detail))
                 self._finished = made_of, self._finish(source, view, values, known)
-            image = self._finished[1].copy()
+            image = self._finished[1]
         return self._curtained(image, source, view)
 
     def ask_again(self) -> None:
@@ -151,17 +150,19 @@ class ZoomImage:
 
     def _finish(self, source: Source, view: PlaneView, values: Float, known: NDArray[np.bool_]) -> Float:
         """Make the image of (K, rows, columns) values, fading out beyond the mask."""
-        recipe = self._recipe(source)
-        image, opacity = recipe.finish(values), source.opacity(view)
+        recipe, rim = self._recipe(source), source.rim(view)
+        image = recipe.finish(values)
         if recipe.colours:
-            image = np.concatenate([image, np.where(known, opacity, 0)[..., None]], axis=-1, dtype=np.float32)
-        else:
-            image = np.where(known & screen_door(opacity, view), image, np.float32(np.nan))
-        return image
+            opacity = known if rim is None else np.where(known, rim.opacity, 0)
+            return np.concatenate([image, opacity[..., None]], axis=-1, dtype=np.float32)
+        shown = known if rim is None else known & rim.kept
+        return np.where(shown, image, np.float32(np.nan))
 
     def _curtained(self, image: Float, source: Source, view: PlaneView) -> Float:
-        if self.curtain is not None:
-            self.curtain.draw(image, source.pyramid, view)
+        if self.curtain is None:
+            return image
+        image = image.copy()
+        self.curtain.draw(image, source.pyramid, view)
         return image
 
     def _current(self, view: PlaneView, source: Source) -> Frame:
