@@ -16,6 +16,7 @@ def press(qtbot):
         qtbot.keyPress(hands.canvas, key, modifier)
         qtbot.wait(50)
         qtbot.keyRelease(hands.canvas, key, modifier)
+        qtbot.keyRelease(hands.canvas, Qt.Key.Key_Shift)  # else Qt takes it as held, in the next test too
         qtbot.wait(50)
 
     return on_canvas
