@@ -41,8 +41,11 @@ class Edge:
 
     def opacity(self, distance: NDArray[np.float32]) -> NDArray[np.float32]:
         """From 1 to 0, smoothly, at distances from the edge of the mask [mm], negative outside."""
-        share = np.clip((distance + np.float32(self.end)) / np.float32(self.fade), 0, 1)
-        opacity: NDArray[np.float32] = share * share * (3 - 2 * share)
+        opaque = distance >= -self.reach
+        opacity = opaque.astype(np.float32)
+        rim = (distance > -self.end) & ~opaque  # few pixels: the rest is not worth a polynomial
+        share = (distance[rim] + np.float32(self.end)) / np.float32(self.fade)
+        opacity[rim] = share * share * (3 - 2 * share)
         return opacity
 
 
