@@ -46,16 +46,15 @@ def test_the_numbers_are_those_of_the_python_call(tiny_dataset):
 
 
 def test_events_tell_the_whole_story(tiny_dataset):
-    session, states, maps, ends, fractions = FitSession(), [], [], [], []
+    session, states, fields, ends, fractions = FitSession(), [], [], [], []
     session.status_changed.connect(lambda status: (states.append(status.state), fractions.append(status.fraction)))
-    session.maps_ready.connect(lambda dataset, new: maps.append((dataset, new)))
+    session.field_ready.connect(fields.append)
     session.ended.connect(ends.append)
     outcome = drive(session, tiny_dataset)
     assert set(states) == {State.RUNNING, State.IDLE}
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert maps[0][0] is tiny_dataset
-    assert set(maps[0][1]) == {"Di", "De", "Dp", "f", "S0", "p2"}
+    assert set(fields[0].maps()) == {"Di", "De", "Dp", "f", "S0", "p2"}
     assert ends == [outcome]
     assert not session.status.busy
 
@@ -130,12 +129,10 @@ def test_an_error_at_the_very_start_is_told_too(tiny_dataset):
     assert outcome.field is None
 
 
-def test_maps_and_fields_take_a_small_share_of_the_time(tiny_dataset):
+def test_fields_take_a_small_share_of_the_time(tiny_dataset):
     updates, _ = drain(FitJob(tiny_dataset, CONFIG.model_copy(update={"epochs": 300})).run())
-    with_maps = [update for update in updates if update and update.maps]
     seconds = updates[-1].step.elapsed
     with_fields = [update for update in updates if update and update.field]
-    assert 1 <= len(with_maps) <= 1 + seconds / 1.5
     assert 1 <= len(with_fields) <= 1 + seconds / 0.5
 
 

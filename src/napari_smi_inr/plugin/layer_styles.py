@@ -16,7 +16,7 @@ from .parameter_look import Look
 from .zoom.session import session_for, session_of
 
 FIRST_SHOWN = "f"
-"""The parameter whose layer is visible at first, where there is one."""
+"""The parameter whose layer is visible at first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def add_parameter_layers(
     maps: Mapping[str, NDArray[np.floating]],
     affine: NDArray[np.floating],
     *,
-    visible: str | None = None,
+    visible: str | None = FIRST_SHOWN,
     interpolation: Interpolation = "nearest",
     suffix: str = " · voxels",
 ) -> ParameterLayers:
@@ -65,7 +65,7 @@ def add_parameter_layers(
         (4, 4) from voxel indices to RAS millimetres. Oblique maps are shown through the zoom layer, because napari
         cannot slice them in place.
     visible
-        The one parameter to show; by default ``f``, or the first.
+        The one parameter to show, or the first where it has no map; None: all are hidden.
     interpolation
         Between voxels, ``"nearest"`` or ``"linear"``.
     suffix
@@ -75,14 +75,15 @@ def add_parameter_layers(
     -------
     The layers by symbol, for :func:`update_parameter_layers`.
     """
-    shown = visible or (FIRST_SHOWN if FIRST_SHOWN in maps else next(iter(maps)))
+    shown = next(iter(maps)) if visible is not None and visible not in maps else visible
+    selected = viewer.layers.selection.active
     canvas_orientation.attach(viewer)
     if is_axis_aligned(affine):
         layers = {s: _add_image(viewer, s, m, affine, interpolation, suffix, s == shown) for s, m in maps.items()}
     else:
         session = session_for(viewer, GridField(maps, affine, interpolation=interpolation))
         layers = {s: session.add(s, name=Look.of(s).name + suffix, visible=s == shown) for s in maps}
-    viewer.layers.selection.active = layers[shown]
+    viewer.layers.selection.active = selected if shown is None else layers[shown]
     return ParameterLayers(layers, np.asarray(affine, np.float64))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..parameters import PARAMETERS
 from ..sampling.coordinates import NAPARI_AXES
-from .napari_compat import show_colorbar, show_name
+from .napari_compat import show_colorbar, show_name, when_visible
 from .zoom.channels import DIRECTION
 
 PROVISIONAL_LIMITS = (0.0, 1.0)
@@ -64,10 +64,13 @@ class Look:
         return options | {"colormap": self.colormap, "contrast_limits": self.limits or PROVISIONAL_LIMITS}
 
     def finish(self, layer: Any) -> None:
-        """Set what cannot be given when the layer is made."""
+        """Set what cannot be given when the layer is made; what it writes on the canvas, once it is seen."""
         if self.bounds is not None:
             low, high = layer.contrast_limits
             layer.contrast_limits_range = (min(low, self.bounds[0]), max(high, self.bounds[1]))
+        when_visible(layer, self._label)
+
+    def _label(self, layer: Any) -> None:
         if self.colormap is not None:
             show_colorbar(layer)
         show_name(layer)

@@ -23,9 +23,10 @@ from .._qt.painting import after_painting, set_movie_speed
 from ..field_layers import add_zoom, fields_in, is_continuous, maps_suffix
 from ..helper import Attempt, Helper
 from ..layer_origin import KEY, MapOrigin, origin_of
+from ..layer_styles import FIRST_SHOWN
 from ..napari_compat import main_window, unwrapped
 from ..zoom.session import ZoomSession, session_of
-from .fit_job import Maps, Outcome
+from .fit_job import Outcome
 from .fit_session import FitSession, State, Status
 from .scan_request import ScanRequest
 
@@ -69,7 +70,6 @@ class FitController:
         self._latest_load = 0
         self._closed = False
         self.session.field_ready.connect(self._show_live)
-        self.session.maps_ready.connect(self._show_maps)
         self.session.status_changed.connect(self._on_status)
         self.session.ended.connect(self._on_ended)
         viewer.layers.events.inserted.connect(self._on_layer)
@@ -139,7 +139,6 @@ class FitController:
         self._wait(_PATIENCE)
         self._end_progress()
         self.session.field_ready.disconnect(self._show_live)
-        self.session.maps_ready.disconnect(self._show_maps)
         self.session.status_changed.disconnect(self._on_status)
         self.session.ended.disconnect(self._on_ended)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
@@ -185,24 +184,26 @@ class FitController:
         self._end_progress()
 
     def _show_result(self, field: Estimate) -> None:
-        self._show_maps_of(field.maps(), field.affine)
+        self._show_maps(field)
         for symbol, layer in (self._layers or {}).items():
             layer.metadata[KEY] = MapOrigin(field, symbol, self._dataset)
         self._set_field(field)
         if is_continuous(field):
             self._show_zoomed(field, live=False)
 
-    def _show_live(self, dataset: DiffusionDataset, field: Estimate) -> None:
-        """Show the present state of the fit on the zoom layer, wherever the user is looking."""
-        if not self._closed and self._layers is not None and is_continuous(field):  # on top of its maps
-            with _reporting("The fit could not be shown"):
+    def _show_live(self, field: Estimate) -> None:
+        """Show the present state of the fit: a field on its zoom layer, wherever the user is looking, else its maps."""
+        if self._closed:
+            return
+        with _reporting("The fit could not be shown"):
+            if is_continuous(field):
                 self._show_zoomed(field, live=True)
+            else:
+                self._show_maps(field)
 
     def _show_zoomed(self, field: Estimate, live: bool) -> None:
         """Turn the fit's zoom layers to a state of it; make one the first time, and none again if it was removed."""
         if self._live is None:
-            for layer in (self._layers or {}).values():
-                layer.visible = False
             self.zoom_layer = add_zoom(self._viewer, field, dataset=self._dataset)
             self._live = session_of(self.zoom_layer)
             return
@@ -218,15 +219,20 @@ class FitController:
         if status.state is State.PAUSED and self._live is not None:
             self._live.rest()
 
-    def _show_maps(self, dataset: DiffusionDataset, maps: Maps) -> None:
-        with _reporting("The maps could not be shown"):
-            self._show_maps_of(maps, dataset.affine)
-
-    def _show_maps_of(self, maps: Maps, affine: Any) -> None:
-        if self._layers is None:
-            self._layers = plugin.add_parameter_layers(self._viewer, maps, affine, suffix=maps_suffix(self._method))
-        else:
-            plugin.update_parameter_layers(self._layers, maps)
+    def _show_maps(self, field: Estimate) -> None:
+        """Show the voxel maps of a fit; those of a field come when it is done, hidden below its zoom layer."""
+        if self._layers is not None:
+            plugin.update_parameter_layers(self._layers, field.maps())
+            return
+        layers, suffix = unwrapped(self._viewer).layers, maps_suffix(self._method)
+        zooms = self._live.layers if self._live is not None else ()
+        hidden = is_continuous(field) and (self._live is None or zooms)
+        shown, present = None if hidden else FIRST_SHOWN, len(layers)
+        self._layers = plugin.add_parameter_layers(
+            self._viewer, field.maps(), field.affine, visible=shown, suffix=suffix
+        )
+        if zooms:
+            layers.move_multiple(range(present, len(layers)), min(map(layers.index, zooms)))
 
     def _retire_layers(self) -> None:
         """Hide what earlier fits left, so that the new one is seen; nothing is removed."""

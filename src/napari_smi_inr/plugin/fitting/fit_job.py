@@ -6,10 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ...dataset import DiffusionDataset
 from ...estimation.settings import Settings
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
     from ...estimation.step import Step
 
-T = TypeVar("T")
-Maps = dict[str, NDArray[np.float32]]
 Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
 
 FIELD_INTERVAL = 0.85
@@ -29,23 +24,16 @@ FIELD_INTERVAL = 0.85
 FIELD_SHARE = 0.02
 """Largest share of the thread's time that copies of the network may take from the fit."""
 
-MAP_INTERVAL = 2.0
-"""Least time [s] between two sets of maps, which are evaluated voxel by voxel."""
-
-MAP_SHARE = 0.03
-"""Largest share of the thread's time that maps may take from the fit."""
-
 _PAUSE_POLL = 0.05
-_EASE = 0.002  # seconds the window gets to itself after each step: enough for it to take Python's lock
+_EASE = 0.0005  # seconds the window gets to itself after each step: enough for it to take Python's lock
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """What a job has to say after a step; ``field`` and ``maps`` now and then."""
+    """What a job has to say after a step; ``field``, the best so far, now and then."""
 
     step: Step
     field: Estimate | None
-    maps: Maps | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +73,7 @@ class FitJob:
         self._go.set()
         self._stop = threading.Event()
         self.ended = threading.Event()
-        self._field_pace = Pace(FIELD_SHARE, FIELD_INTERVAL)
-        self._map_pace = Pace(MAP_SHARE, MAP_INTERVAL)
+        self._pace = Pace(FIELD_SHARE, FIELD_INTERVAL)
 
     @property
     def paused(self) -> bool:
@@ -136,18 +123,12 @@ class FitJob:
             yield None
 
     def _update(self, step: Step) -> Update:
-        if not (self._field_pace.due or self._map_pace.due):
-            return Update(step, None, None)
-        field = _timed(step.field, self._field_pace)
-        return Update(step, field, _timed(field.maps, self._map_pace) if self._map_pace.due else None)
-
-
-def _timed(action: Callable[[], T], pace: Pace) -> T:
-    """Do something and tell its pace what it cost."""
-    start = time.monotonic()
-    result = action()
-    pace.spent(time.monotonic() - start)
-    return result
+        if not self._pace.due:
+            return Update(step, None)
+        start = time.monotonic()
+        field = step.field()
+        self._pace.spent(time.monotonic() - start)
+        return Update(step, field)
 
 
 def _finished(step: Step | None) -> Estimate | None:

@@ -14,7 +14,7 @@ from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...estimation.settings import Settings
 from ..pace import Pace
-from .fit_job import FitJob, Maps, Outcome, Steps, Update
+from .fit_job import FitJob, Outcome, Steps, Update
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
@@ -117,8 +117,7 @@ class FitSession:
 
     status_changed = Signal(Status)
     curves_grew = Signal(Curves)
-    field_ready = Signal(DiffusionDataset, object)
-    maps_ready = Signal(DiffusionDataset, dict)
+    field_ready = Signal(object)
     ended = Signal(Outcome)
 
     def __init__(self, steps: Steps | None = None) -> None:
@@ -128,7 +127,6 @@ class FitSession:
         self.curves = Curves()
         self.pace = Pace(DRAWING_SHARE)
         self._untold: Step | None = None
-        self._untold_maps: Maps | None = None
 
     @property
     def job(self) -> FitJob | None:
@@ -176,25 +174,21 @@ class FitSession:
             return False
         self.curves.add(update.step)
         self._untold = update.step
-        self._untold_maps = update.maps or self._untold_maps
         due = self.pace.due
         if due:
             self._tell()
         if update.field is not None:  # at once: whoever shows it evaluates it on a thread of its own
-            self.field_ready.emit(self._job.dataset, update.field)
+            self.field_ready.emit(update.field)
         return due
 
     def _tell(self) -> None:
         """Turn what is known since the last time into events."""
-        step, maps = self._untold, self._untold_maps
-        self._untold = self._untold_maps = None
+        step, self._untold = self._untold, None
         if step is None or self._job is None:
             return
         self.curves_grew.emit(self.curves)
         if self.status.state is State.RUNNING:
             self._set(State.RUNNING, step.fraction, _progress_text(step))
-        if maps is not None:
-            self.maps_ready.emit(self._job.dataset, maps)
 
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of the job; the next may begin."""
