@@ -53,7 +53,7 @@ def test_watch_knows_the_best_and_waits_before_it_cries():
     assert watch.is_best(1.0)
     assert not watch.is_best(1.5)
     assert watch.is_best(0.9)
-    for _ in range(9):
+    for _ in range(14):
         assert not watch.is_best(1.1)
         assert not watch.memorising
     watch.is_best(1.1)

@@ -69,7 +69,7 @@ def test_learning_lowers_both_misfits(tiny_dataset):
 
 def test_the_best_network_is_remembered(tiny_dataset):
     # A learning rate that makes the error jump about: the last network is not the best.
-    t = trainer(tiny_dataset, epochs=25, learning_rate=0.1, schedule="decay", held_out=0.2)
+    t = trainer(tiny_dataset, epochs=25, learning_rate=0.1, beta2=0.999, schedule="decay", held_out=0.2)
     errors = [losses.held_out for losses in after_each_epoch(t)]
     assert min(errors) < errors[-1]
     assert t.best_error == min(errors)

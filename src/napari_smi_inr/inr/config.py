@@ -26,6 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "start_from_data": False,
         "batch_size": 500,
         "learning_rate": 1e-4,
+        "beta2": 0.999,
         "weight_decay": 0.0,
         "schedule": "decay",
     },
@@ -54,7 +55,7 @@ class FitConfig(Settings):
         "auto",
         description="finest detail of the field [mm]; 'auto' tries a few, 'field-of-view' is the published rule",
     )
-    epochs: int = Field(120, ge=1, le=100_000)
+    epochs: int = Field(48, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")
     voxel_average: bool = Field(
         False,
@@ -85,8 +86,9 @@ class FitConfig(Settings):
         description="take signals below zero for zero, as published; where noise is Gaussian this makes a noise floor",
     )
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
-    batch_size: int = Field(256, ge=1, description="voxels a step")
-    learning_rate: float = Field(4e-3, gt=0)
+    batch_size: int = Field(128, ge=1, description="voxels a step")
+    learning_rate: float = Field(1e-2, gt=0)
+    beta2: float = Field(0.99, gt=0, lt=1, description="Adam's memory of squared gradients; fits of few steps need less")
     weight_decay: float = Field(
         100.0, ge=0, description="pull of the weights towards zero, times the variance of the noise where b = 0 is 1"
     )

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..acquisition import Acquisition
-from ..parameters import PARAMETERS
-from ..signal_model.kernel import kernel, quadrature_nodes
+from ..signal_model.kernel import compartment_integrals
 from ..signal_model.spherical_harmonics import degrees, half_sphere, real_sh
 from .network import Tissue
 
@@ -44,9 +43,10 @@ class SignalModel(nn.Module):
         Predict Qᵀ y (R rows in all) rather than the V volumes themselves.
     """
 
-    b: torch.Tensor
-    b_delta: torch.Tensor
+    exponents: torch.Tensor
+    legendre: torch.Tensor
     spread: torch.Tensor
+    basis: torch.Tensor
     project: torch.Tensor
 
     def __init__(self, acquisition: Acquisition, lmax: int, *, reduced: bool) -> None:
@@ -67,13 +67,18 @@ class SignalModel(nn.Module):
             spread[g, start:stop] = 1.0
             basis.append(r.basis)
             start = stop
-        stacked = 4.0 * np.pi * np.concatenate(basis)  # (R, C)
-        for name, array in {"b": b, "b_delta": b_delta, "spread": spread, "project": project}.items():
+        stacked = 4.0 * np.pi * np.concatenate(basis).T  # (C, R)
+        by_order = np.stack([stacked * (order == l)[:, None] for l in range(0, lmax + 1, 2)], axis=1)  # (C, L, R)
+        exponents, legendre = compartment_integrals(b, b_delta, lmax)
+        arrays = {
+            "project": project,
+            "spread": spread,
+            "basis": by_order.reshape(len(order), -1),
+            "exponents": exponents,
+            "legendre": legendre,
+        }
+        for name, array in arrays.items():
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
-        for l in range(0, lmax + 1, 2):
-            self.register_buffer(f"basis{l}", torch.as_tensor(stacked[:, order == l].T.copy(), dtype=torch.float32))
-        fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
-        self.nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta)) * fastest), torch.float32)
 
     def measure(self, signal: torch.Tensor) -> torch.Tensor:
         """(N, V) measured signal to the (N, R) numbers that :meth:`forward` predicts."""
@@ -81,14 +86,11 @@ class SignalModel(nn.Module):
 
     def forward(self, tissue: Tissue, voxels: torch.Tensor | None = None) -> torch.Tensor:
         """(N, R) predictions for N points; which voxels they are of makes no difference here."""
-        Di, De, Dp, f = tissue.kernel[:, :, None].unbind(1)  # (N, 1) each, against G groups
-        response = kernel(self.b, self.b_delta, Di, De, Dp, f, self.lmax, self.nodes)  # (N, G, L)
-        parts = [
-            (response[:, :, l // 2] @ self.spread)
-            * (tissue.fod[:, l * (l - 1) // 2 : (l + 1) * (l + 2) // 2] @ getattr(self, f"basis{l}"))
-            for l in range(0, self.lmax + 1, 2)
-        ]
-        return tissue.S0[:, None] * torch.stack(parts).sum(0)
+        n, n_orders = len(tissue.kernel), self.lmax // 2 + 1
+        decay = torch.exp(tissue.kernel[:, :3] @ self.exponents).view(n, 2, -1)
+        stick, zeppelin = (decay @ self.legendre).unbind(1)  # (N, L·G) each
+        response = torch.lerp(zeppelin, stick, tissue.kernel[:, 3:]).view(n, n_orders, -1) @ self.spread  # (N, L, R)
+        return tissue.S0[:, None] * (response * (tissue.fod @ self.basis).view(n, n_orders, -1)).sum(1)
 
 
 def _rows(basis: NDArray[np.float64], order: NDArray[np.intp], anisotropy: float, reduced: bool) -> _Rows:

@@ -13,7 +13,7 @@ COOL_DOWN = 0.2
 _RISE = 1.002
 """Held-out error this much above its best, with no better one for :data:`_PATIENCE`, means memorising."""
 
-_PATIENCE = 0.1
+_PATIENCE = 0.15
 """Share of the planned epochs to wait before believing so."""
 
 

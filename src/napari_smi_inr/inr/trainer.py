@@ -12,6 +12,7 @@ from typing import cast
 import torch
 
 from ..estimation.step import Losses
+from .adam import Adam
 from .config import FitConfig
 from .model import FieldModel
 from .network import Tissue
@@ -61,13 +62,9 @@ class Trainer:
         self.done = 0
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._features = self._encode_once()
-        self._optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            # A prior weighs more the less the data can say. Without it this is plain Adam.
-            weight_decay=config.weight_decay * problem.noise_variance,
-            fused=True,
-        )
+        # A prior weighs more the less the data can say. Without it this is plain Adam.
+        decay = config.weight_decay * problem.noise_variance
+        self._adam = Adam(self.model, beta2=config.beta2, weight_decay=decay)
         self._best_state: dict[str, torch.Tensor] | None = None
         self._terms = torch.zeros(2, device=device)  # summed over the batches of this epoch
         self._last_terms = [math.nan, math.nan]
@@ -112,6 +109,8 @@ class Trainer:
         model = copy.deepcopy(self.model)
         if self._best_state is not None:
             model.load_state_dict(self._best_state)
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()  # no longer a view of all of them
         return model.eval().requires_grad_(False)
 
     def _next_batch(self) -> torch.Tensor:
@@ -151,10 +150,9 @@ class Trainer:
         """One step down the gradient; returns the (2,) terms of the loss."""
         tissue = self._tissue(voxels)
         data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
-        self._optimiser.zero_grad(set_to_none=True)
+        self._adam.zero_grad()
         (data + self.config.nonnegativity * negative).backward()
-        self._optimiser.param_groups[0]["lr"] = self.config.learning_rate * self.schedule.rate(self.done)
-        self._optimiser.step()
+        self._adam.step(self.config.learning_rate * self.schedule.rate(self.done))
         return torch.stack([data.detach(), negative.detach()])
 
     @torch.no_grad()

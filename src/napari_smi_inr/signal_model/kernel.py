@@ -22,7 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import eval_legendre
+
+from ..parameters import PARAMETERS
 
 ORDINARY_ALPHA = 32.0
 """|α| = b·D of the strongest ordinary protocol: b = 8 ms/µm² and D = 4 µm²/ms."""
@@ -116,6 +119,44 @@ def _compartment(
         return response @ weighted
     across = response @ _asymmetry_weights(nodes, lmax, axial.dtype, axial.device)
     return torch.cat([response @ weighted, -spread[..., None] * across], dim=-1)
+
+
+def compartment_integrals(
+    b: NDArray[np.float64], b_delta: NDArray[np.float64], lmax: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The kernel of G fixed b-tensors as matrices, for the sake of speed: few operations, whatever G and `lmax`.
+
+    Parameters
+    ----------
+    b, b_delta
+        (G,) b-values [ms/µm²] and shapes.
+    lmax
+        Highest even order.
+
+    Returns
+    -------
+    exponents
+        (3, 2·G·Q): Di, De and Dp times this are the exponents of the stick and, after it, of the zeppelin at the
+        Q nodes of the quadrature. None exceeds 0.
+    legendre
+        (G·Q, L·G), L = lmax/2 + 1: their exponentials times this are the compartment's part of K_l, by order, then
+        b-tensor. The kernel of both together is f times the stick's part and 1 - f times the zeppelin's, as
+        :func:`kernel` computes it for any parameters.
+    """
+    fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
+    nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta))) * fastest, torch.float32)
+    x2, weighted = (part.numpy() for part in quadrature(nodes, lmax, torch.float64, torch.device("cpu")))
+    along = b[:, None] * ((1.0 - b_delta) / 3.0)[:, None] + (b * b_delta)[:, None] * x2  # (G, Q)
+    across, none = b[:, None] - along, np.zeros(along.size)
+    exponents = -np.stack(
+        [
+            np.concatenate([along.ravel(), none]),
+            np.concatenate([none, along.ravel()]),
+            np.concatenate([none, across.ravel()]),
+        ]
+    )
+    legendre = np.einsum("ql,gh->gqlh", weighted, np.eye(len(b)))
+    return exponents, legendre.reshape(along.size, -1)
 
 
 def kernel(
