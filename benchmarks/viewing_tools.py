@@ -84,7 +84,9 @@ def glyphs(viewer: Any) -> None:
             wait(lambda: overlay.settled)
             times.append(1e3 * (time.perf_counter() - start))
             QTest.qWait(30)
-    report("FOD glyphs, after a pan", times, stalls.gaps, f"{overlay.drawn.count} glyphs; when switched on {first:.2f} s")
+    report(
+        "FOD glyphs, after a pan", times, stalls.gaps, f"{overlay.drawn.count} glyphs; when switched on {first:.2f} s"
+    )
     overlay.change(show="off")
 
 

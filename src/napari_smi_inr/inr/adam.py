@@ -35,7 +35,7 @@ class Adam:
         self._mean, self._square = torch.zeros_like(self._weights), torch.zeros_like(self._weights)
         self._beta2, self._decay, self._steps = beta2, weight_decay, 0
         sizes = [p.numel() for p in parameters]
-        views = zip(parameters, self._weights.split(sizes), self._gradient.split(sizes), strict=True)
+        views = zip(parameters, torch.split(self._weights, sizes), torch.split(self._gradient, sizes), strict=True)
         for parameter, weights, gradient in views:
             parameter.data = weights.view_as(parameter)
             parameter.grad = gradient.view_as(parameter)

@@ -88,7 +88,9 @@ class FitConfig(Settings):
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
     batch_size: int = Field(128, ge=1, description="voxels a step")
     learning_rate: float = Field(1e-2, gt=0)
-    beta2: float = Field(0.99, gt=0, lt=1, description="Adam's memory of squared gradients; fits of few steps need less")
+    beta2: float = Field(
+        0.99, gt=0, lt=1, description="Adam's memory of squared gradients; fits of few steps need less"
+    )
     weight_decay: float = Field(
         100.0, ge=0, description="pull of the weights towards zero, times the variance of the noise where b = 0 is 1"
     )
