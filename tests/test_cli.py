@@ -93,7 +93,7 @@ def test_info_shows_shells_and_verdict(run, tiny_scan):
 def test_info_of_a_field_tells_how_it_was_made(run, field_file):
     result = run("info", field_file)
     assert result.exit_code == 0
-    for words in (r"^  lmax +2$", r"^  epochs +48$", r"held-out volumes  [\d.]+ ", r"^  versions torch +\d"):
+    for words in (r"^  lmax +2$", r"^  epochs +120$", r"held-out volumes  [\d.]+ ", r"^  versions torch +\d"):
         assert re.search(words, result.output, re.MULTILINE), words
 
 
