@@ -22,6 +22,10 @@ class InputError(ValueError):
         self.where, self.fault, self.remedy = str(where), fault, remedy
         super().__init__(f"{where}: {fault} {remedy}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """It may have to come from another process."""
+        return type(self), (self.where, self.fault, self.remedy)
+
 
 def require_library(name: str, purpose: str, extra: str) -> None:
     """Make sure that an optional library is there.

@@ -28,8 +28,23 @@ def nothing_left_behind(request, qapp):
         return
     gc.collect()
     qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete))
-    assert [t.name for t in threading.enumerate() if t.name.startswith("smi-inr")] == []
+    assert own_threads() == []
     assert [w for w in qapp.topLevelWidgets() if type(w).__module__.startswith("napari_smi_inr")] == []
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left():
+    """After each test, as soon as its window has closed."""
+    yield
+    deadline = time.monotonic() + 5
+    while own_threads() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert own_threads() == []
+
+
+def own_threads():
+    """Names of the threads of ours that run."""
+    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("smi-inr"))
 
 
 def straight_affine() -> np.ndarray:
@@ -161,14 +176,17 @@ def pump(qtbot):
 
 @pytest.fixture
 def settle(qtbot):
-    """Wait until everything in view is evaluated and drawn."""
+    """Wait until everything in view is evaluated and drawn; asynchronous slices have then arrived."""
     from napari_smi_inr.plugin.zoom.session import session_of
 
     def wait(layer, timeout=20_000):
+        def settled():
+            return session_of(layer).settled and layer.loaded
+
         qtbot.wait(40)  # a gesture may still be waiting for its paint event
-        qtbot.waitUntil(lambda: session_of(layer).settled, timeout=timeout)
+        qtbot.waitUntil(settled, timeout=timeout)
         qtbot.wait(100)
-        qtbot.waitUntil(lambda: session_of(layer).settled, timeout=timeout)
+        qtbot.waitUntil(settled, timeout=timeout)
 
     return wait
 

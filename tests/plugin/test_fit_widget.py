@@ -2,6 +2,7 @@ import gc
 import re
 import time
 import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from napari_smi_inr.inr.field_file import open_field
 from napari_smi_inr.io.export import save_scan
 from napari_smi_inr.methods import METHODS, make_settings, settings_class
 from napari_smi_inr.plugin import sample_data
+from napari_smi_inr.plugin.fitting import fit_job
+from napari_smi_inr.plugin.fitting.fit_job import FitJob
 from napari_smi_inr.plugin.fitting.fit_session import State
 from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
 from napari_smi_inr.plugin.napari_compat import unwrapped
@@ -218,6 +221,33 @@ def test_a_closed_dock_lets_its_widget_go(loaded, press, idle, qtbot):
     assert gone() is None
 
 
+def test_layers_the_user_removes_are_not_missed(loaded, press, idle, qtbot, monkeypatch):
+    viewer, _, _, widget = loaded()
+    monkeypatch.setattr(fit_job, "MAP_INTERVAL", 0.1)
+
+    def lingering(dataset, config):
+        for step in smi.fit_steps(dataset, config):
+            yield step
+        while True:  # until someone stops it
+            time.sleep(0.02)
+            yield step
+
+    def voxel_maps():
+        return [layer for layer in viewer.layers if layer.name.endswith(" · nlls")]
+
+    widget.session.make_job = partial(FitJob, steps=lingering)
+    widget.model.method.value = "nlls"
+    widget.model.settings["max_iterations"].value = QUICK["nlls"]["max_iterations"]
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(voxel_maps()) == 6, timeout=20_000)
+    viewer.layers.remove(voxel_maps()[0].name)
+    qtbot.wait(1200)
+    press(widget.run.stop_button)
+    idle(widget)
+    assert len(voxel_maps()) == 5
+    assert widget.controller.field is not None
+
+
 def test_a_fit_that_cannot_start_says_why(loaded, press, idle, tiny_dataset, qtbot):
     viewer, _, _, widget = loaded()
     import dataclasses
@@ -242,7 +272,7 @@ def test_a_breakdown_is_told_and_keeps_what_was_found(loaded, press, idle, monke
         yield next(steps)
         raise RuntimeError("the device has vanished")
 
-    widget.session._steps = breaking
+    widget.session.make_job = partial(FitJob, steps=breaking)
     notification_manager.records.clear()
     press(widget.run.run_button)
     idle(widget)

@@ -13,7 +13,7 @@ def is_private(name):
 
 
 def private_uses(tree):
-    """Lines of private modules and names of napari, and of private attributes of anything but ``self`` or ``cls``."""
+    """Lines of private modules and names of napari, and of private attributes of all but self, cls and os."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules, names = [alias.name for alias in node.names], []
@@ -25,7 +25,7 @@ def private_uses(tree):
             if module.split(".")[0] == "napari" and any(map(is_private, [*module.split("."), *names])):
                 yield node.lineno
         if isinstance(node, ast.Attribute) and is_private(node.attr):
-            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", "os")  # os._exit is documented
             if not own:
                 yield node.lineno
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):

@@ -79,7 +79,11 @@ class VoxelFit:
         return {**self.training, "share_at_bound": share_at_bound(self.scalars)}
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
-        """(X, Y, Z) maps by symbol, NaN outside the mask."""
+        """(X, Y, Z) maps by symbol, NaN outside the mask; made once, so not to be written to."""
+        return dict(self._maps)
+
+    @cached_property
+    def _maps(self) -> dict[str, NDArray[np.float32]]:
         return {symbol: self._on_grid(values) for symbol, values in zip(SCALARS, self.scalars.T, strict=True)}
 
     def noise_map(self) -> NDArray[np.float32] | None:

@@ -72,12 +72,14 @@ def when_visible(layer: Any, action: Callable[[Any], None]) -> None:
     """
 
     def on_visible() -> None:
-        if layer.visible:
+        if layer.visible:  # napari tells, too, that a hidden layer was hidden
             layer.events.visible.disconnect(on_visible)
             action(layer)
 
-    layer.events.visible.connect(on_visible)
-    on_visible()
+    if layer.visible:
+        action(layer)
+    else:
+        layer.events.visible.connect(on_visible)
 
 
 def show_colorbar(layer: Any, shown: bool = True) -> None:

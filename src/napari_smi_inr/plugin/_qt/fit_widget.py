@@ -136,6 +136,7 @@ class FitWidget(QWidget):
             show_error(text)
             return
         self.dataset = result.value
+        self.session.prepare()
         self._show_dataset()
         self._show_status()
         self._run_if_wished()

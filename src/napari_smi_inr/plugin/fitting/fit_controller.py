@@ -133,7 +133,7 @@ class FitController:
         if self._closed:
             return
         self._closed = True
-        self.session.stop()
+        self.session.close()
         if self._live is not None:
             self._live.rest()
         self._wait(_PATIENCE)
@@ -226,8 +226,8 @@ class FitController:
             return
         layers, suffix = unwrapped(self._viewer).layers, maps_suffix(self._method)
         zooms = self._live.layers if self._live is not None else ()
-        hidden = is_continuous(field) and (self._live is None or zooms)
-        shown, present = None if hidden else FIRST_SHOWN, len(layers)
+        below_zoom = is_continuous(field) and (self._live is None or bool(zooms))
+        shown, present = None if below_zoom else FIRST_SHOWN, len(layers)
         self._layers = plugin.add_parameter_layers(
             self._viewer, field.maps(), field.affine, visible=shown, suffix=suffix
         )

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from typing_extensions import override
 
 from ...dataset import DiffusionDataset
 from ...estimation.settings import Settings
+from ...methods import INR
 from ..pace import Pace
 
 if TYPE_CHECKING:
@@ -23,6 +26,12 @@ FIELD_INTERVAL = 0.85
 
 FIELD_SHARE = 0.02
 """Largest share of the thread's time that copies of the network may take from the fit."""
+
+MAP_INTERVAL = 2.0
+"""The same between two results of a fit voxel by voxel, whose maps are all drawn anew."""
+
+MAP_SHARE = 0.03
+"""Largest share of the thread's time that their maps may take from the fit."""
 
 _PAUSE_POLL = 0.05
 _EASE = 0.0005  # seconds the window gets to itself after each step: enough for it to take Python's lock
@@ -55,8 +64,46 @@ class Outcome:
     error: Exception | None = None
 
 
-class FitJob:
-    """One fit. :meth:`run` belongs to a worker thread; everything else may be called from any.
+class Job(Protocol):
+    """One fit, wherever it is done. :meth:`run` belongs to a worker thread; everything else may be called from any.
+
+    Attributes
+    ----------
+    dataset, config
+        What to fit and how.
+    ended
+        Set when :meth:`run` has.
+    """
+
+    dataset: DiffusionDataset
+    config: Settings
+    ended: threading.Event
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job waits, or will after its present step."""
+
+    def pause(self) -> None:
+        """Wait after the present step."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def stop(self) -> None:
+        """End after the present step; the outcome has the best field so far."""
+
+    def abandon(self) -> None:
+        """End as soon as can be; nobody cares for the outcome."""
+
+    def run(self) -> Generator[Update | None, None, Outcome]:
+        """Fit; yields an :class:`Update` a step, None while paused, and returns the :class:`Outcome`.
+
+        Never raises: napari's worker would swallow a RuntimeError, which is what torch raises.
+        """
+
+
+class FitJob(Job):
+    """A fit in this process.
 
     Parameters
     ----------
@@ -73,31 +120,33 @@ class FitJob:
         self._go.set()
         self._stop = threading.Event()
         self.ended = threading.Event()
-        self._pace = Pace(FIELD_SHARE, FIELD_INTERVAL)
+        self._by_voxel = config.method != INR
+        self._pace = Pace(MAP_SHARE, MAP_INTERVAL) if self._by_voxel else Pace(FIELD_SHARE, FIELD_INTERVAL)
 
     @property
+    @override
     def paused(self) -> bool:
-        """Whether the job waits, or will after its present step."""
         return not self._go.is_set()
 
+    @override
     def pause(self) -> None:
-        """Wait after the present step."""
         self._go.clear()
 
+    @override
     def resume(self) -> None:
-        """Go on."""
         self._go.set()
 
+    @override
     def stop(self) -> None:
-        """End after the present step; the outcome has the best field so far."""
         self._stop.set()
         self._go.set()
 
-    def run(self) -> Generator[Update | None, None, Outcome]:
-        """Fit; yields an :class:`Update` a step, None while paused, and returns the :class:`Outcome`.
+    @override
+    def abandon(self) -> None:
+        self.stop()
 
-        Never raises: napari's worker would swallow a RuntimeError, which is what torch raises.
-        """
+    @override
+    def run(self) -> Generator[Update | None, None, Outcome]:
         last: Step | None = None
         try:
             for last in self._steps():
@@ -127,6 +176,8 @@ class FitJob:
             return Update(step, None)
         start = time.monotonic()
         field = step.field()
+        if self._by_voxel:
+            field.maps()  # kept with it: made here, not on the window's thread
         self._pace.spent(time.monotonic() - start)
         return Update(step, field)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,11 +15,14 @@ from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...estimation.settings import Settings
 from ..pace import Pace
-from .fit_job import FitJob, Outcome, Steps, Update
+from .fit_job import FitJob, Job, Outcome, Update
+from .fit_process import FitProcess, ProcessJob
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
     from ...estimation.step import Step
+
+MakeJob = Callable[[DiffusionDataset, Settings], Job]
 
 DRAWING_SHARE = 0.05
 """Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
@@ -83,11 +87,11 @@ class Curves:
 
     def add(self, step: Step) -> None:
         """Take in a step, if it has anything new."""
-        if self._phase != step.label:
+        if self._phase != step.phase:
             if self._phase is not None:
                 self._append(step.elapsed, math.nan, math.nan, math.nan)
-            self.phases.append((step.elapsed, step.label))
-        self._phase = step.label
+            self.phases.append((step.elapsed, step.phase))
+        self._phase = step.phase
         self.expected = step.elapsed + step.remaining
         losses = step.losses
         if math.isnan(losses.data) or (self.data and losses.data == self.data[-1]):
@@ -102,12 +106,12 @@ class Curves:
 
 
 class FitSession:
-    """One fit after another, never two at once. Lives on one thread; only its :class:`FitJob` runs on another.
+    """One fit after another, never two at once. Lives on one thread; only :meth:`Job.run` belongs on another.
 
     Parameters
     ----------
-    steps
-        The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
+    make_job
+        Makes the job of a fit; by default one in a process of its own, where there can be one.
 
     Attributes
     ----------
@@ -120,21 +124,49 @@ class FitSession:
     field_ready = Signal(object)
     ended = Signal(Outcome)
 
-    def __init__(self, steps: Steps | None = None) -> None:
-        self._steps = steps
-        self._job: FitJob | None = None
+    def __init__(self, make_job: MakeJob | None = None) -> None:
+        self.make_job = make_job or self._apart
+        self._process: FitProcess | None = None  # waits for the next fit
+        self._job: Job | None = None
+        self._closed = False
         self.status = Status()
         self.curves = Curves()
         self.pace = Pace(DRAWING_SHARE)
         self._untold: Step | None = None
 
     @property
-    def job(self) -> FitJob | None:
+    def job(self) -> Job | None:
         """The fit under way."""
         return self._job
 
-    def begin(self, dataset: DiffusionDataset, config: Settings) -> FitJob:
-        """Prepare a fit, whose :meth:`FitJob.run` the caller puts on a thread.
+    def prepare(self) -> None:
+        """Start what the next fit needs, so that it need not wait for it."""
+        if self.make_job == self._apart and not self._closed:
+            self._process = self._waiting() or FitProcess.started()
+
+    def close(self) -> None:
+        """End the fit under way, and what was prepared for the next: none is expected."""
+        self._closed = True
+        if self._job is not None:
+            self._job.abandon()
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def _waiting(self) -> FitProcess | None:
+        """The process that was prepared, unless something has ended it since."""
+        process, self._process = self._process, None
+        if process is None or process.alive:
+            return process
+        process.end()
+        return None
+
+    def _apart(self, dataset: DiffusionDataset, config: Settings) -> Job:
+        process = self._waiting() or FitProcess.started()
+        return ProcessJob(process, dataset, config) if process else FitJob(dataset, config)
+
+    def begin(self, dataset: DiffusionDataset, config: Settings) -> Job:
+        """Prepare a fit, whose :meth:`Job.run` the caller puts on a thread.
 
         Raises
         ------
@@ -143,7 +175,7 @@ class FitSession:
         """
         if self._job is not None:
             raise InputError("fit", "one is already running.", "Stop it first, or wait for it.")
-        self._job = FitJob(dataset, config, self._steps)
+        self._job = self.make_job(dataset, config)
         self.curves = Curves()
         self.curves_grew.emit(self.curves)
         self._set(State.RUNNING, 0.0, f"Preparing {dataset.n_voxels:,} voxels …")
@@ -193,11 +225,14 @@ class FitSession:
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of the job; the next may begin."""
         self._tell()
-        asked = self._job.dataset.n_voxels if self._job else 0
-        self._job = None
+        job, self._job = self._job, None
+        asked = job.dataset.n_voxels if job else 0
+        if job is not None:
+            job.abandon()  # nobody may have waited until it had ended
         fraction = self.status.fraction if outcome.stopped or outcome.error else 1.0
         self._set(State.IDLE, fraction, _end_text(outcome, asked))
         self.ended.emit(outcome)
+        self.prepare()
 
     def _set(self, state: State, fraction: float, text: str) -> None:
         self.status = Status(state, fraction, text)
