@@ -67,6 +67,9 @@ PARAMETERS: dict[str, Parameter] = {
 KERNEL_PARAMETERS = ("Di", "De", "Dp", "f")
 """The parameters that shape the fibre response (kernel)."""
 
+FASTEST = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
+"""Largest diffusivity that a fit can reach [µm²/ms]."""
+
 SCALARS = tuple(PARAMETERS)
 """Symbols in column order: Di, De, Dp, f, S0, p2."""
 

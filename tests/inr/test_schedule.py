@@ -50,26 +50,34 @@ def test_near_its_end_a_fit_is_left_alone():
 
 def test_watch_knows_the_best_and_waits_before_it_cries():
     watch = Watch(epochs=100)
-    assert watch.is_best(1.0)
-    assert not watch.is_best(1.5)
-    assert watch.is_best(0.9)
+    assert watch.is_best(1.0, 1.0)
+    assert not watch.is_best(1.5, 0.9)
+    assert watch.is_best(0.9, 0.8)
     for _ in range(14):
-        assert not watch.is_best(1.1)
+        assert not watch.is_best(1.1, 0.7)
         assert not watch.memorising
-    watch.is_best(1.1)
+    watch.is_best(1.1, 0.7)
     assert watch.memorising
+
+
+def test_a_fit_that_stumbles_is_not_one_that_memorises():
+    watch = Watch(epochs=100)
+    watch.is_best(1.0, 1.0)
+    for _ in range(50):
+        assert not watch.is_best(1.3, 1.2)
+    assert not watch.memorising
 
 
 def test_noise_about_the_best_is_no_alarm():
     watch = Watch(epochs=30)
-    watch.is_best(1.0)
+    watch.is_best(1.0, 1.0)
     for n in range(300):
-        watch.is_best(1.0005 + 0.0004 * (-1) ** n)
+        watch.is_best(1.0005 + 0.0004 * (-1) ** n, 0.9)
     assert not watch.memorising
 
 
 def test_without_held_out_volumes_there_is_nothing_to_watch():
     watch = Watch(epochs=30)
     for _ in range(300):
-        assert not watch.is_best(math.nan)
+        assert not watch.is_best(math.nan, 1.0)
     assert not watch.memorising

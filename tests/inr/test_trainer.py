@@ -76,6 +76,17 @@ def test_the_best_network_is_remembered(tiny_dataset, monkeypatch):
     assert not torch.equal(states[1], states[-1])
 
 
+def test_the_remembered_network_errs_as_was_said(tiny_dataset):
+    # A learning rate that makes the error jump about: the last network is not the best.
+    t = trainer(tiny_dataset, epochs=25, learning_rate=0.1, schedule="decay", held_out=0.2, seed=1)
+    errors = [losses.held_out for losses in after_each_epoch(t)]
+    assert min(errors) < errors[-1]
+    assert t.best_error == min(errors)
+    with torch.no_grad():
+        again = t.problem.held_out_error(t.best_model()(t.problem.points(t.problem.judged)))
+    assert again == pytest.approx(min(errors), rel=1e-5)
+
+
 def test_with_nothing_held_out_the_last_network_is_the_result(tiny_dataset):
     t = run(trainer(tiny_dataset, held_out=0.0))
     assert math.isnan(t.best_error)

@@ -12,7 +12,6 @@ import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.inr import training
 from napari_smi_inr.inr.config import FitConfig
-from napari_smi_inr.inr.details import best_detail
 from napari_smi_inr.inr.training import fit_steps
 from napari_smi_inr.signal_model.noise import add_noise
 from napari_smi_inr.signal_model.spherical_harmonics import half_sphere, real_sh, rotational_invariants
@@ -136,12 +135,6 @@ class TestRecovery:
         assert bias["mse"] > 2.0  # the floor of sigma 12.5 taken for signal
         assert abs(bias["rician"]) < 0.3 * bias["mse"]
 
-    def test_free_choice_of_detail_is_the_best_by_those_tried(self, tiny_dataset):
-        field = last(fit_steps(tiny_dataset, quick(detail="auto", epochs=10))).field()
-        tried = {float(name.removesuffix(" mm")): error for name, error in field.quality["details_tried"].items()}
-        assert len(tried) >= 2
-        assert field.detail == pytest.approx(best_detail(tried), rel=0.02)  # the names are rounded
-
     @pytest.mark.parametrize("held_out", [0.0, 0.1])
     @pytest.mark.parametrize("detail", ["auto", "field-of-view", 7.0])
     def test_every_way_to_set_the_detail_gives_a_length(self, tiny_dataset, detail, held_out):
@@ -229,13 +222,6 @@ class TestSteps:
         assert steps[-1].remaining == 0.0
         assert steps[-1].epoch == 5
         assert all(0 < s.fraction <= 1 and s.remaining >= 0 for s in steps)
-
-    def test_details_are_tried_before_the_fit(self, tiny_dataset, every_batch):
-        steps = list(fit_steps(tiny_dataset, quick(detail="auto", epochs=5)))
-        phases = [phase for phase, _ in itertools.groupby(s.phase for s in steps)]
-        assert phases == ["detail", "fit"]
-        assert len({s.detail for s in steps if s.phase == "detail"}) > 1
-        assert {s.phase for s in fit_steps(tiny_dataset, quick(epochs=2))} == {"fit"}
 
     def test_losses_are_known_from_the_first_epoch_on(self, tiny_dataset, every_batch):
         steps = list(fit_steps(tiny_dataset, quick()))

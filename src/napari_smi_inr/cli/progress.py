@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
-_PHASES = {"detail": "choosing detail", "fit": "fitting"}  # others are called by their own name
+_FITTING = "fit"  # other phases are called by their own name
 _WIDTH_IN_A_LOG = 120
 _IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
 
@@ -54,11 +54,11 @@ def _show(shown: Any, step: Step, scale: float) -> None:
     shown.total = step.n_iterations
     error = scale * step.losses.held_out
     # what a method is trained on beforehand need not be a signal
-    known = f", held out {error:.4g}" if isfinite(error) and step.phase in _PHASES else ""
-    # its own estimate of the time left: batches of probes and of the fit differ in length
+    known = f", held out {error:.4g}" if isfinite(error) and step.phase == _FITTING else ""
+    # its own estimate of the time left: the pieces of its phases differ in length
     shown.set_postfix_str(f"{shown.format_interval(step.remaining)} left{known}", refresh=False)
     shown.update(step.iteration - shown.n)
-    phase = _PHASES.get(step.phase, step.phase)
+    phase = "fitting" if step.phase == _FITTING else step.phase
     if shown.desc != phase:
         shown.set_description_str(phase)  # shown at once, in a log too
 

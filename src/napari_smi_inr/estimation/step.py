@@ -63,11 +63,6 @@ class Step:
         return self.iteration / self.n_iterations
 
     @property
-    def label(self) -> str:
-        """The phase as a plot names it."""
-        return self.phase
-
-    @property
     def text(self) -> str:
         """The phase as a sentence begins."""
         return self.phase.capitalize()

@@ -66,7 +66,7 @@ class Lab:
         """
         if self.settings.scan is None:
             raise InputError("scan", "was not given, and this experiment is about one.", "Give --scan DWI.")
-        from ..inr.details import middle_of
+        from .middle import middle_of
 
         whole = load_scan(**self.settings.scan.given)
         n = self.settings.voxels or (self.settings.truth_voxels if self.settings.quick else None)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
-from ..inr.details import middle_of
 from ..io.files import replacing
 from ..io.maps import map_name, save_fod, save_maps
 from ..methods import fit_steps, make_settings
 from ..noise_level import estimate_noise
 from ..parameters import FOD, KERNEL_PARAMETERS
 from .anisotropic_filter import smooth_within_edges
+from .middle import middle_of
 from .multi_tissue import multi_tissue_fods
 from .settings import ExperimentSettings
 from .source import MapsSource

@@ -21,4 +21,6 @@ def with_capacity(config: FitConfig, n_voxels: int) -> FitConfig:
     sizes = {
         name: _MULTIPLE * round(getattr(config, name) * growth**power / _MULTIPLE) for name, power in _GROWTH.items()
     }
-    return config.model_copy(update={**sizes, "grow": False})
+    # A wider layer adds up more steps of its weights: it stays as sure-footed with smaller ones (Yang et al. 2021).
+    rate = config.learning_rate * config.width / sizes["width"]
+    return config.model_copy(update={**sizes, "learning_rate": rate, "grow": False})

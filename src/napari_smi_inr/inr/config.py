@@ -53,7 +53,7 @@ class FitConfig(Settings):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     detail: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto", "field-of-view"] = Field(
         "auto",
-        description="finest detail of the field [mm]; 'auto' tries a few, 'field-of-view' is the published rule",
+        description="finest detail of the field [mm]; 'auto' reads it from the data, 'field-of-view' is as published",
     )
     epochs: int = Field(48, ge=1, le=100_000)
     held_out: float = Field(0.05, ge=0, le=0.5, description="share of the volumes kept from training")

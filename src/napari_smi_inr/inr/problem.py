@@ -18,8 +18,8 @@ from .network import Tissue
 from .voxel_points import voxel_offsets
 from .voxel_signal import VoxelSignalModel
 
-_JUDGED = 4096
-"""Voxels the held-out error is measured on, at most: its own noise is then below half a percent."""
+_JUDGED = 2048
+"""Voxels the held-out error is measured on, at most: its own noise is then about half a percent."""
 
 _SMALLEST_SHELL = 6
 """A shell gives up volumes only if it has at least this many; b = 0, which sets the scale, never does."""

@@ -14,7 +14,8 @@ _RISE = 1.002
 """Held-out error this much above its best, with no better one for :data:`_PATIENCE`, means memorising."""
 
 _PATIENCE = 0.15
-"""Share of the planned epochs to wait before believing so."""
+"""Share of the planned epochs to wait before believing so: while the learning rate is high, the error goes up for some
+epochs and down again."""
 
 
 class Schedule:
@@ -57,7 +58,7 @@ def _falling(progress: float) -> float:
 
 
 class Watch:
-    """Remembers the best held-out error and notices when it only gets worse.
+    """Remembers the best held-out error and notices when it only gets worse while what is trained on gets better.
 
     Parameters
     ----------
@@ -67,15 +68,20 @@ class Watch:
 
     def __init__(self, epochs: int) -> None:
         self.best = math.inf
+        self._trained = math.inf
         self._patience = max(3, round(_PATIENCE * epochs))
         self._worse = 0
 
-    def is_best(self, held_out: float) -> bool:
-        """Note an epoch's error; True if it is the lowest yet. NaN, where nothing is held out, never is."""
+    def is_best(self, held_out: float, trained: float) -> bool:
+        """Note an epoch's errors; True if the held-out one is the lowest yet. NaN, where nothing is held out, never is.
+
+        Where the other has gone up as well, the fit has stumbled, and does not memorise: it will find its feet.
+        """
         if held_out < self.best:
-            self.best, self._worse = held_out, 0
+            self.best, self._trained, self._worse = held_out, trained, 0
             return True
-        self._worse = self._worse + 1 if held_out > _RISE * self.best else 0
+        memorised = held_out > _RISE * self.best and trained < self._trained
+        self._worse = self._worse + 1 if memorised else 0
         return False
 
     @property

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ..parameters import PARAMETERS
+from ..parameters import FASTEST
 from ..signal_model.spherical_harmonics import real_sh
 from ..signal_model.tensor_signal import half_sphere_rule, largest_alpha
 from .network import Tissue
@@ -37,8 +37,7 @@ class SphereSignal(nn.Module):
 
     def __init__(self, tensors: NDArray[np.float64], lmax: int) -> None:
         super().__init__()
-        fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
-        points, weights = half_sphere_rule(fastest * largest_alpha(tensors))
+        points, weights = half_sphere_rule(FASTEST * largest_alpha(tensors))
         twice = np.array([1.0, 1, 1, 2, 2, 2])  # off-diagonal entries count twice in nᵀBn
         arrays = {
             "tensors": np.stack([tensors[..., i, j] for i, j in _PAIRS], axis=1),  # (N, 6, V)

@@ -161,7 +161,7 @@ class Trainer:
         self._last_terms = (self._terms / self.batches).tolist()
         self._terms.zero_()
         self._held_out = self.problem.held_out_error(self._tissue(self.problem.judged))
-        if self.watch.is_best(self._held_out):
+        if self.watch.is_best(self._held_out, self._last_terms[0]):
             self._best_state = copy.deepcopy(self.model.state_dict())
         if self.watch.memorising:
             self.schedule.cool_down(self.done)

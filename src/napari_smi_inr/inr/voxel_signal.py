@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..acquisition import Acquisition, b_tensors, voxel_gradients
-from ..parameters import PARAMETERS
+from ..parameters import FASTEST
 from ..signal_model.kernel import ASYMMETRY_LMAX, kernel, quadrature_nodes
 from ..signal_model.kernel_grid import KernelGrid
 from ..signal_model.spherical_harmonics_torch import real_sh_torch
@@ -110,8 +110,7 @@ class _ShellSignal(nn.Module):
         self.n_nodes = [len(grid.tensors) for grid in self.grids]
         nodes = np.concatenate([grid.tensors for grid in self.grids])
         self._keep({"nodes_b": nodes[:, 0], "nodes_b_delta": nodes[:, 1]})
-        fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
-        self.nodes = quadrature_nodes(float(np.abs(nodes.prod(axis=1)).max()) * fastest, torch.float32)
+        self.nodes = quadrature_nodes(float(np.abs(nodes.prod(axis=1)).max()) * FASTEST, torch.float32)
         size = seen.b.size * self.rows[-1].stop
         size += len(seen.b) * sum(m * len(volumes) for m, volumes in zip(self.n_nodes, shells, strict=True))
         self._keep({name: getattr(seen, name) for name in ("b", "b_delta", "directions", "asymmetry")})

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import eval_legendre
 
-from ..parameters import PARAMETERS
+from ..parameters import FASTEST
 
 ORDINARY_ALPHA = 32.0
 """|α| = b·D of the strongest ordinary protocol: b = 8 ms/µm² and D = 4 µm²/ms."""
@@ -143,8 +143,7 @@ def compartment_integrals(
         b-tensor. The kernel of both together is f times the stick's part and 1 - f times the zeppelin's, as
         :func:`kernel` computes it for any parameters.
     """
-    fastest = max(bounds[1] for key in ("Di", "De", "Dp") if (bounds := PARAMETERS[key].bounds))
-    nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta))) * fastest, torch.float32)
+    nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta))) * FASTEST, torch.float32)
     x2, weighted = (part.numpy() for part in quadrature(nodes, lmax, torch.float64, torch.device("cpu")))
     along = b[:, None] * ((1.0 - b_delta) / 3.0)[:, None] + (b * b_delta)[:, None] * x2  # (G, Q)
     across, none = b[:, None] - along, np.zeros(along.size)

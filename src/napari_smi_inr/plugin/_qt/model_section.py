@@ -53,12 +53,12 @@ class ModelSection(QWidget):
         self.detail = named(
             ComboBox(label="Detail", choices=list(_DETAILS.items())),
             "Finest detail",
-            "Finest detail of the field. Automatic: tries a few lengths, keeps the best on held-out data.",
+            "Finest detail of the field. Automatic: from how far neighbouring voxels are alike, and from the noise.",
         )
         self.length = named(
             FloatSpinBox(label="Length [mm]", min=0.1, max=1000.0, value=12.0, step=1.0),
             "Finest detail in millimetres",
-            "Finest detail of the field [mm]; four voxels are a good start.",
+            "Finest detail of the field [mm]; three voxels are a good start.",
         )
         self.device = named(ComboBox(label="Device", choices=["auto", "cpu"]), "Device", "Processor to fit on.")
         self.resolved = QLabel("")
