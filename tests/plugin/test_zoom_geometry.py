@@ -163,6 +163,33 @@ def test_zooming_in_starts_from_the_last_image_not_from_voxels(field, pyramid):
     assert np.isinf(elsewhere.detail).all()
 
 
+def test_panning_keeps_what_is_drawn_and_asks_only_for_what_comes_into_view(field, pyramid):
+    def draw(frame, tile):
+        request = tile.request(pyramid)
+        frame.paste(tile, field.truth(request.points())[:, 0].reshape(1, *request.shape[1:]))
+
+    def whole(view):
+        frame = Frame(pyramid, view, 1)
+        for tile in tiles_of(view):
+            draw(frame, tile)
+        return frame
+
+    before = whole(PlaneView(0, 1.3, 11, (0, 2 * TILE), (10, 200)))
+    after = Frame(pyramid, PlaneView(0, 1.3, 11, (TILE, 3 * TILE), (30, 230)), 1)
+    after.inherit(before)
+    np.testing.assert_array_equal(after.values[0, :TILE, :170], before.values[0, TILE:, 20:])
+    np.testing.assert_array_equal(after.detail[:TILE, :170], before.detail[TILE:, 20:])
+    assert np.isinf(after.detail[TILE:]).all()
+    assert np.isinf(after.detail[:, 170:]).all()
+    left = {(tile.row, tile.column) for tile, _ in after.unfinished()}
+    assert left == {(2, 0), (2, 1), (2, 2), (1, 2)}  # the last of them is in view only in part until now
+    for tile, _ in after.unfinished():
+        draw(after, tile)
+    np.testing.assert_array_equal(after.values, whole(after.view).values)
+    after.draw_again()
+    assert len(after.unfinished()) == len(after.tiles)
+
+
 def test_the_resident_volume_fills_from_the_plane_in_view(field, pyramid):
     sampler, resident = Sampler(field), Resident(pyramid, 3)
     assert not resident.knows(2, 0.0)

@@ -79,6 +79,19 @@ def test_a_view_left_behind_is_dropped_within_a_batch(start):
     assert field.largest * 10e-6 <= 0.030
 
 
+def test_a_view_in_motion_is_evaluated_now_and_then_and_wholly_at_rest(start):
+    worker, source, _, _ = start()
+    until(lambda: source.resident.complete)
+    planes = np.linspace(0, 5, 60)
+    for plane in planes:
+        worker.want("layer", view_at(plane), wanted(view_at(plane)))
+        time.sleep(0.01)
+    n_pixels = 256**2
+    assert 0 < worker.tally.evaluated < 10 * n_pixels / STRIDES[0] ** 2  # of 60 views
+    until(lambda: worker.idle)
+    assert all(tile in source.cache for tile in tiles_of(view_at(planes[-1])))
+
+
 def test_nobody_looking_means_no_work(start):
     worker, source, field, _ = start(microseconds=10)
     until(lambda: source.resident.complete)

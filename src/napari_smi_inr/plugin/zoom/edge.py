@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,17 @@ def screen_door(opacity: NDArray[np.float32], view: PlaneView) -> NDArray[np.boo
     More are kept than are to be seen: the graphics card interpolates, and one left out takes its neighbours along.
     """
     shown = opacity >= 1
-    fading = ~shown & (opacity > 0)
-    rows, columns = (index.astype(np.float64) for index in np.nonzero(fading))
-    pattern = np.modf(0.06711056 * (columns + view.columns[0]) + 0.00583715 * (rows + view.rows[0]))[0]
-    shown[fading] = np.cbrt(opacity[fading]) > np.modf(52.9829189 * pattern)[0]
+    fading = np.flatnonzero(~shown & (opacity > 0))
+    rows, columns = np.divmod(fading, view.shape[1])
+    along_rows, along_columns = (
+        _fraction(step * np.arange(*span)).astype(np.float32)
+        for step, span in ((0.00583715, view.rows), (0.06711056, view.columns))
+    )
+    noise = _fraction(np.float32(52.9829189) * _fraction(along_rows[rows] + along_columns[columns]))
+    shown.ravel()[fading] = opacity.ravel()[fading] > noise * noise * noise
     return shown
+
+
+def _fraction(values: NDArray[Any]) -> NDArray[Any]:
+    fraction: NDArray[Any] = values - np.floor(values)
+    return fraction

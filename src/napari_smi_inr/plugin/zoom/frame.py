@@ -51,6 +51,11 @@ class Frame:
         self.seeded = False
         self.improved = 0  # rises with every change
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Half-open ranges of samples along rows and columns."""
+        return self.view.rows, self.view.columns
+
     @cached_property
     def tiles(self) -> list[Tile]:
         """Those of full resolution that touch the view, those at its centre first; a mere backdrop needs none."""
@@ -71,6 +76,9 @@ class Frame:
         """Start from another image of the same plane, so that zooming never makes the picture coarser."""
         if (previous.view.axis, previous.view.plane) != (self.view.axis, self.view.plane):
             return
+        if previous.view.level == self.view.level:
+            self._continue(previous)
+            return
         (rows, row_from), (columns, column_from) = (
             self._shared(previous, axis, positions, span)
             for axis, positions, span in zip(
@@ -88,8 +96,26 @@ class Frame:
         # nearest samples of another level are never quite in place: always let this level's own replace them
         np.maximum(detail, self.pixel * 1.001, out=self.detail[rows, columns])
 
+    def _continue(self, previous: Frame) -> None:
+        """Start from an image with the same pixels, which has moved: what was drawn need not be drawn again."""
+        rows, columns = (_shared_span(now, then) for now, then in zip(self.spans, previous.spans, strict=True))
+        if rows is None or columns is None:
+            return
+        here, there = (rows[0], columns[0]), (rows[1], columns[1])
+        self.values[:, *here] = previous.values[:, *there]
+        self.detail[here] = previous.detail[there]
+        for tile in self.tiles:
+            stride = previous.pasted.get((tile.row, tile.column))
+            if stride is not None and _within(self._window(tile)[0], here):
+                self.pasted[tile.row, tile.column] = stride
+
+    def draw_again(self) -> None:
+        """Let all tiles be drawn once more: they are not what they were."""
+        self.pasted.clear()
+
     def grow_stale(self) -> None:
         """Keep the picture only until anything replaces it."""
+        self.draw_again()
         self.detail[np.isfinite(self.detail)] = STALE
 
     def _shared(
@@ -141,15 +167,36 @@ class Frame:
         self.detail[outer][replaced] = spacing
         self.pasted[tile.row, tile.column] = tile.stride
 
-    def at(self, view: PlaneView) -> tuple[Float, NDArray[np.bool_]]:
-        """(K, rows, columns) values of a finer view of the same plane, smoothly interpolated, and where known."""
-        spans = zip(view.in_plane, view.positions(self.pyramid), (self.view.rows, self.view.columns), strict=True)
-        indices = [self.pyramid.index(self.view.level, axis, p) - span[0] for axis, p, span in spans]
-        weights = [smooth_weights(i, n) for i, n in zip(indices, self.view.shape, strict=True)]
+    def at(self, view: PlaneView) -> Float:
+        """(K, rows, columns) values of a finer view of the same plane, smoothly interpolated."""
+        weights = [smooth_weights(i, n) for i, n in zip(self._indices(view), self.view.shape, strict=True)]
+        return apply(self.values, *weights)
+
+    def known(self, view: PlaneView) -> NDArray[np.bool_]:
+        """(rows, columns) where something is known of a finer view of the same plane."""
+        known = np.isfinite(self.detail)
+        if known.all():
+            return np.ones(view.shape, bool)
         rows, columns = (
-            np.clip(np.rint(i).astype(np.intp), 0, n - 1) for i, n in zip(indices, self.view.shape, strict=True)
+            np.clip(np.rint(i).astype(np.intp), 0, n - 1)
+            for i, n in zip(self._indices(view), self.view.shape, strict=True)
         )
-        return apply(self.values, *weights), np.isfinite(self.detail).take(rows, 0).take(columns, 1)
+        return known.take(rows, 0).take(columns, 1)
+
+    def _indices(self, view: PlaneView) -> list[NDArray[np.float64]]:
+        """Fractional rows and columns of this image at the pixels of a view."""
+        along = zip(view.in_plane, view.positions(self.pyramid), self.spans, strict=True)
+        return [self.pyramid.index(self.view.level, axis, at) - span[0] for axis, at, span in along]
+
+
+def magnified(image: Float, drawn: PlaneView, pyramid: Pyramid, view: PlaneView) -> Float:
+    """(rows, columns, ...) of a view, interpolated linearly from a picture of the same plane with coarser pixels."""
+    spans = zip(view.in_plane, view.positions(pyramid), (drawn.rows, drawn.columns), strict=True)
+    indices = [pyramid.index(drawn.level, axis, at) - span[0] for axis, at, span in spans]
+    weights = [linear_weights(i, n) for i, n in zip(indices, drawn.shape, strict=True)]
+    if image.ndim == 2:
+        return apply(image, *weights)
+    return np.moveaxis(apply(np.moveaxis(image, -1, 0), *weights), 0, -1)
 
 
 def enlarged(resident: Float, pyramid: Pyramid, view: PlaneView) -> Float:
@@ -159,6 +206,16 @@ def enlarged(resident: Float, pyramid: Pyramid, view: PlaneView) -> Float:
         for axis, positions, n in zip(view.in_plane, view.positions(pyramid), resident.shape[-2:], strict=True)
     )
     return apply(resident, *weights)
+
+
+def _shared_span(now: tuple[int, int], then: tuple[int, int]) -> tuple[slice, slice] | None:
+    """Where two ranges overlap, counted from the start of each."""
+    low, high = max(now[0], then[0]), min(now[1], then[1])
+    return (slice(low - now[0], high - now[0]), slice(low - then[0], high - then[0])) if low < high else None
+
+
+def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> bool:
+    return all(o.start <= i.start and i.stop <= o.stop for i, o in zip(inner, outer, strict=True))
 
 
 def _enlarge(samples: Float, stride: int) -> Float:

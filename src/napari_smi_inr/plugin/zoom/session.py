@@ -26,14 +26,8 @@ from .pyramid import Pyramid
 from .source import Source
 from .view_state import ViewState
 from .virtual_level import VirtualLevel
-from .worker import TileWorker
+from .worker import MOVING_SECONDS, SETTLE_SECONDS, TileWorker
 from .zoom_image import ZoomImage
-
-STILL_SECONDS = 0.06
-"""A view that has not changed for this long is taken to be at rest."""
-
-MOVING_SECONDS = 0.25
-"""Shortest time between two refreshes of a view in motion."""
 
 PICTURE_SECONDS = 0.8
 """Longest time to wait for a picture of a fit under way to be complete."""
@@ -239,7 +233,7 @@ class ZoomSession:
         if self._source.live and not self.worker.idle and now - self._drawn < PICTURE_SECONDS:
             self._bridge.news()  # one drawing a picture: each takes the processor from the fit
             return
-        if now - self.worker.moved < STILL_SECONDS and now - self._drawn < MOVING_SECONDS:
+        if now - self.worker.moved < SETTLE_SECONDS and now - self._drawn < MOVING_SECONDS:
             self._bridge.news()
             return
         self._drawn = now

@@ -22,6 +22,10 @@ from .view_state import MARGIN, STRIDES, PlaneView, Tile
 LIVE_SECONDS = 0.06
 """Time that one picture of a field may take while the fit goes on."""
 
+_LINEAR = 6
+"""Levels finer than the finest that is evaluated, each by sqrt(2), from which on lines between samples are as good as
+polynomials: with an eighth of the spacing."""
+
 _DIAGONAL = 2**0.5
 
 
@@ -117,6 +121,13 @@ class Source:
         if view.level >= self.limit or not all(view.shape):
             return view
         return view.at_level(self.pyramid, self.limit)
+
+    def interpolated(self, view: PlaneView) -> PlaneView:
+        """Give the view to interpolate smoothly in order to draw one: itself, unless straight lines do for the rest."""
+        level = self.limit - _LINEAR
+        if view.level >= level or not all(view.shape):
+            return view
+        return view.at_level(self.pyramid, level)
 
     def needed(self, tile: Tile, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(N,) which points of a tile are shown, or needed to interpolate what is."""

@@ -70,7 +70,7 @@ class TileCache:
 
 def at_stride(tile: Tile, stride: int) -> Tile:
     """Give the same square at another sampling."""
-    return Tile(tile.axis, tile.plane, tile.level, tile.row, tile.column, stride)
+    return Tile(*tile[:-1], stride)
 
 
 def _cost(samples: NDArray[np.float32]) -> int:

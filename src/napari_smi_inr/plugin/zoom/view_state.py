@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,9 +107,11 @@ class PlaneView:
         return PlaneView(self.axis, self.plane, level, *spans)
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A square of one plane, sampled every ``stride`` pixels: unit of work and of memory."""
+class Tile(NamedTuple):
+    """A square of one plane, sampled every ``stride`` pixels: unit of work and of memory.
+
+    A tuple, because each image looks up hundreds of them.
+    """
 
     axis: int
     plane: float

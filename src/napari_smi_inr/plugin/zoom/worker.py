@@ -20,7 +20,10 @@ from .view_state import STRIDES, TILE, PlaneView, Tile
 THREAD_NAME = "smi-inr tiles"
 
 SETTLE_SECONDS = 0.08
-"""The finest pass of a view waits this long, in case the view moves on."""
+"""A view is at rest when it has not changed for this long."""
+
+MOVING_SECONDS = 0.25
+"""In motion only one batch of the coarser passes is evaluated in this time: drawing needs the processor."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class TileWorker:
         self._views: dict[Hashable, PlaneView | None] = {}
         self._wanted: frozenset[Tile] = frozenset()
         self.moved = 0.0  # when a view last changed, on the monotonic clock
+        self._glanced = 0.0  # when tiles were last begun
         self._running = True
         self._busy = False
         self.tally = Tally()
@@ -146,14 +150,19 @@ class TileWorker:
         if source.smoothness.to_do:
             return source.measure_smoothness, None
         tiles = self._most_wanted(source)
-        if tiles and tiles[0].stride > 1:
+        early = self._early(tiles[0].stride) if tiles else 0.0
+        if tiles and tiles[0].stride > 1 and early <= 0:
             return (lambda: self._fill_tiles(source, tiles)), None
         if not source.resident.complete:
             return (lambda: self._fill_resident(source, axis, plane, near=False)), None
         if not tiles:
             return None, None
-        early = self.moved + SETTLE_SECONDS - time.monotonic()
         return (None, early) if early > 0 else ((lambda: self._fill_tiles(source, tiles)), None)
+
+    def _early(self, stride: int) -> float:
+        """Seconds until a pass may go on."""
+        due = self.moved + SETTLE_SECONDS
+        return (due if stride == 1 else min(due, self._glanced + MOVING_SECONDS)) - time.monotonic()
 
     def _most_wanted(self, source: Source) -> list[Tile]:
         """Take the next tiles of the coarsest pass that is still to do, as many as make one batch."""
@@ -176,6 +185,7 @@ class TileWorker:
         def dropped() -> bool:
             return not self._running or self._source is not source or self._wanted.isdisjoint(tiles)
 
+        self._glanced = time.monotonic()
         before = source.sampler.evaluated
         known = [_begun(source, tile) for tile in tiles]
         points = np.concatenate([k.points for k in known])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .channels import Recipe
 from .curtain import Curtain
-from .frame import Frame, enlarged
+from .frame import Frame, enlarged, magnified
 from .pyramid import Pyramid
 from .source import Source
 from .tile_cache import at_stride
@@ -102,8 +102,7 @@ class ZoomImage:
             self._drawn = (source.edge, source.resident.edge)
             made_of = (view, frame, frame.improved, *self._drawn)
             if self._finished is None or self._finished[0] != made_of:
-                values, known = frame.at(view) if inner != view else (frame.values, np.isfinite(frame.detail))
-                self._finished = made_of, self._finish(source, view, values, known)
+                self._finished = made_of, self._finish(source, frame, view)
             image = self._finished[1]
         return self._curtained(image, source, view)
 
@@ -120,8 +119,8 @@ class ZoomImage:
         """Give the image of a view from the resident volume alone."""
         source = self._source()
         plane = source.resident.plane(self._recipe(source).columns, view.axis, view.plane)
-        values = enlarged(plane, source.pyramid, view)
-        return self._curtained(self._finish(source, view, values, np.ones(view.shape, bool)), source, view)
+        picture = self._recipe(source).finish(enlarged(plane, source.pyramid, view))
+        return self._curtained(self._masked(source, view, picture, np.ones(view.shape, bool)), source, view)
 
     def volume(self) -> Float:
         """(Z, Y, X[, 4]) values at the coarsest level, transparent outside."""
@@ -148,15 +147,25 @@ class ZoomImage:
     def _recipe(self, source: Source) -> Recipe:
         return source.channels.recipe(self.parameter)
 
-    def _finish(self, source: Source, view: PlaneView, values: Float, known: NDArray[np.bool_]) -> Float:
-        """Make the image of (K, rows, columns) values, fading out beyond the mask."""
-        recipe, rim = self._recipe(source), source.rim(view)
-        image = recipe.finish(values)
-        if recipe.colours:
+    def _finish(self, source: Source, frame: Frame, view: PlaneView) -> Float:
+        """Make the image of a view from samples of the same plane, as coarse as loses nothing."""
+        finish = self._recipe(source).finish
+        if frame.view == view:
+            return self._masked(source, view, finish(frame.values), np.isfinite(frame.detail))
+        between = source.interpolated(view)
+        picture = finish(frame.at(between))
+        if between != view:
+            picture = magnified(picture, between, source.pyramid, view)
+        return self._masked(source, view, picture, frame.known(view))
+
+    def _masked(self, source: Source, view: PlaneView, picture: Float, known: NDArray[np.bool_]) -> Float:
+        """Let (rows, columns[, 3]) of a picture fade out beyond the mask."""
+        rim = source.rim(view)
+        if self._recipe(source).colours:
             opacity = known if rim is None else np.where(known, rim.opacity, 0)
-            return np.concatenate([image, opacity[..., None]], axis=-1, dtype=np.float32)
+            return np.concatenate([picture, opacity[..., None]], axis=-1, dtype=np.float32)
         shown = known if rim is None else known & rim.kept
-        return np.where(shown, image, np.float32(np.nan))
+        return np.where(shown, picture, np.float32(np.nan))
 
     def _curtained(self, image: Float, source: Source, view: PlaneView) -> Float:
         if self.curtain is None:
@@ -172,6 +181,8 @@ class ZoomImage:
         fresh = Frame(source.pyramid, view, len(self._recipe(source).columns))
         if frame is not None:
             fresh.inherit(frame)
+            if self._frame_of != made_of:
+                fresh.draw_again()
             if self._frame_of is not None and self._frame_of[0] is not source:
                 fresh.grow_stale()
         self._frame, self._frame_of = fresh, made_of
