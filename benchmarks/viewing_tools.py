@@ -13,7 +13,7 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
@@ -33,11 +33,10 @@ REPEATS = 20
 WINDOW = (1366, 900)
 
 
-class Mouse(QObject):
-    """Moves over the canvas, and knows when the window has painted."""
+class Mouse:
+    """Moves over the canvas of the one open window."""
 
     def __init__(self) -> None:
-        super().__init__()
         (window,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow) and w.isVisible()]
         (self.canvas,) = [w for w in window.findChildren(QWidget) if type(w).__name__ == "CanvasBackendDesktop"]
 

@@ -15,6 +15,9 @@ from napari_smi_inr.plugin.napari_compat import camera, unwrapped
 from napari_smi_inr.plugin.zoom.session import session_of
 from napari_smi_inr.plugin.zoom.slider import set_exactly
 
+_EPOCHS = 200
+"""The sample's own fit is over in some seconds: too soon to be photographed at leisure."""
+
 
 def open_the_sample(guide: Guide) -> None:
     """File > Open Sample, and the dock widget."""
@@ -30,6 +33,7 @@ def open_the_sample(guide: Guide) -> None:
 def fit_it_and_look_closer_meanwhile(guide: Guide) -> None:
     """Press Run; zoom in as soon as there is something to see."""
     widget = guide.shown["fit"]
+    widget.model.advanced["epochs"].value = _EPOCHS
     guide.hands.click(widget.run.run_button)
     guide.check(widget.session.status.busy, "Run starts the fit")
     wait(lambda: widget.controller.zoom_layer is not None, 240, "a first state of the fit")
@@ -62,7 +66,7 @@ def _distinct_pictures(guide: Guide, live: Any) -> int:
         now = np.asarray(guide.viewer.screenshot(canvas_only=True, flash=False))[..., :3].astype(int)
         if last is None or np.abs(now - last).mean() > 0.05:
             seen, last = seen + 1, now
-        if not taken and seen >= 3 and widget.session.status.fraction > 0.6:
+        if not taken and seen >= 3 and widget.session.status.fraction > 0.4:
             guide.shown["live"] = guide.picture("live_during_the_fit")
             taken = True
     return seen
