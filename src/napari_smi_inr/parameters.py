@@ -21,6 +21,8 @@ class Parameter:
         The field's name for it, used as key everywhere.
     name
         Its meaning in words.
+    brief
+        The same where there is little room, as in the name of a layer.
     unit
         Physical unit, empty for a fraction; ``"signal"`` for the scan's own units.
     bounds
@@ -35,6 +37,7 @@ class Parameter:
 
     symbol: str
     name: str
+    brief: str
     unit: str
     bounds: tuple[float, float] | None
     display: tuple[float, float] | None
@@ -47,18 +50,38 @@ class Parameter:
         return f"{self.symbol} [{self.unit}]" if self.unit else self.symbol
 
 
-_DIFFUSIVITY = "µm²/ms"
+_D = "µm²/ms"  # of diffusivities
 
 PARAMETERS: dict[str, Parameter] = {
     p.symbol: p
     for p in (
-        Parameter("Di", "intra-axonal diffusivity", _DIFFUSIVITY, (0.0, 4.0), (1.0, 3.0), "magma", "di"),
-        Parameter("De", "extra-axonal axial diffusivity", _DIFFUSIVITY, (0.0, 4.0), (1.0, 3.0), "magma", "de"),
-        Parameter("Dp", "extra-axonal radial diffusivity", _DIFFUSIVITY, (0.0, 1.5), (0.0, 1.5), "magma", "dp"),
-        Parameter("f", "intra-axonal signal fraction", "", (0.0, 1.0), (0.0, 1.0), "viridis", "f"),
-        Parameter("S0", "signal without diffusion weighting", "signal", None, None, "gray", "s0"),
+        Parameter("Di", "intra-axonal diffusivity", "intra-axonal", _D, (0.0, 4.0), (1.0, 3.0), "magma", "di"),
         Parameter(
-            "p2", "orientation coherence (rotational invariant of order 2)", "", (0.0, 1.0), (0.0, 0.8), "inferno", "p2"
+            "De", "extra-axonal axial diffusivity", "extra-axonal, axial", _D, (0.0, 4.0), (1.0, 3.0), "magma", "de"
+        ),
+        Parameter(
+            "Dp", "extra-axonal radial diffusivity", "extra-axonal, radial", _D, (0.0, 1.5), (0.0, 1.5), "magma", "dp"
+        ),
+        Parameter(
+            "f",
+            "intra-axonal signal fraction",
+            "intra-axonal signal fraction",
+            "",
+            (0.0, 1.0),
+            (0.0, 1.0),
+            "viridis",
+            "f",
+        ),
+        Parameter("S0", "signal without diffusion weighting", "signal at b = 0", "signal", None, None, "gray", "s0"),
+        Parameter(
+            "p2",
+            "orientation coherence (rotational invariant of order 2)",
+            "orientation coherence",
+            "",
+            (0.0, 1.0),
+            (0.0, 0.8),
+            "inferno",
+            "p2",
         ),
     )
 }

@@ -19,7 +19,7 @@ DIRECTION_NAME = "direction · red R-L, green A-P, blue S-I"
 
 def map_choices() -> list[tuple[str, str]]:
     """List what a zoom layer can show, as (words, symbol)."""
-    scalars = [(f"{p.symbol} · {p.name.split(' (')[0]}", p.symbol) for p in PARAMETERS.values()]
+    scalars = [(f"{p.symbol} · {p.brief}", p.symbol) for p in PARAMETERS.values()]
     return [*scalars, (DIRECTION_NAME, DIRECTION)]
 
 
@@ -53,8 +53,7 @@ class Look:
         if known is None:
             return cls(symbol, "viridis", None, None)
         unit = f" [{known.unit}]" if known.unit and known.unit != "signal" else ""
-        meaning = known.name.split(" (")[0]
-        return cls(f"{symbol} · {meaning}{unit}", known.colormap, known.display, known.bounds)
+        return cls(f"{symbol} · {known.brief}{unit}", known.colormap, known.display, known.bounds)
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments for ``viewer.add_image``."""
