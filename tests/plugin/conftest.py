@@ -13,6 +13,10 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QScrollBar, QWidget
 
+from napari_smi_inr.estimation.voxel_fit import VoxelFit
+from napari_smi_inr.methods import make_settings
+from napari_smi_inr.parameters import SCALARS
+
 SHAPE = (28, 28, 8)
 
 
@@ -210,3 +214,12 @@ def window(make_napari_viewer_proxy, qtbot):
         return viewer, Hands()
 
     return open_window
+
+
+@pytest.fixture(scope="module")
+def two_fits(tiny_field):
+    """The quick fit, and voxel-wise values that lie a little below it."""
+    maps = tiny_field.maps()
+    scalars = np.stack([0.9 * maps[s][tiny_field.mask] for s in SCALARS], axis=1)
+    kept = (tiny_field.affine, tiny_field.mask, tiny_field.scale, tiny_field.acquisition)
+    return tiny_field, VoxelFit(make_settings("smi"), scalars, tiny_field.fod_map()[tiny_field.mask], *kept)

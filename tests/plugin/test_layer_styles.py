@@ -71,3 +71,16 @@ def test_updating_after_the_user_removed_a_layer_does_no_harm(window, pump):
     update_parameter_layers(layers, maps(seed=2))
     pump(50)
     assert len(viewer.layers) == 2
+
+
+def test_hidden_maps_have_the_thumbnail_they_have_when_seen(window, pump):
+    viewer, _ = window()
+    layers = add_parameter_layers(viewer, {s: np.repeat(v, 4, axis=0) for s, v in maps().items()}, flipped())
+    hidden = layers["Di"]
+    unseen = hidden.thumbnail.astype(float)
+    assert unseen[..., :3].max() > 100
+    hidden.visible = True
+    pump(50)
+    seen = hidden.thumbnail.astype(float)
+    np.testing.assert_array_equal(unseen[..., :3].sum(axis=2) > 0, seen[..., :3].sum(axis=2) > 0)
+    assert np.abs(unseen - seen).mean() < 0.05 * 255

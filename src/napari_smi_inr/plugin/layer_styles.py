@@ -13,6 +13,7 @@ from ..sampling.coordinates import is_axis_aligned, world_array
 from ..sampling.grid_field import GridField, Interpolation
 from . import canvas_orientation
 from .parameter_look import Look
+from .thumbnails import show_thumbnail
 from .zoom.session import session_for, session_of
 
 FIRST_SHOWN = "f"
@@ -92,6 +93,7 @@ def update_parameter_layers(layers: ParameterLayers, maps: Mapping[str, NDArray[
     if is_axis_aligned(layers.affine):
         for symbol, layer in layers.items():
             layer.data = world_array(maps[symbol], layers.affine)[0]
+            show_thumbnail(layer)
         return
     session = next((s for s in map(session_of, layers.values()) if s is not None), None)
     if session is not None and isinstance(session.field, GridField):
@@ -114,6 +116,7 @@ def _add_image(
         data, scale=scale, translate=translate, visible=visible, interpolation2d=interpolation, **options
     )
     look.finish(layer)
+    show_thumbnail(layer)
     return layer
 
 

@@ -1,0 +1,27 @@
+"""Small pictures of hidden layers: napari makes them of visible ones alone, and shows black squares for the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def show_thumbnail(layer: Any) -> None:
+    """Give a hidden image of one volume the thumbnail it would have if it were seen."""
+    if not layer.visible:
+        layer.thumbnail = _picture(layer.data[len(layer.data) // 2], layer)
+
+
+def _picture(plane: NDArray[np.floating], layer: Any) -> NDArray[np.uint8]:
+    """(rows, columns, 4) colours of a plane, as large as the layer list has room for; clear where it has no value."""
+    size = min(layer.thumbnail.shape[:2])
+    rows, columns = ((np.arange(k := max(1, size * n // max(plane.shape))) + 0.5) * n / k for n in plane.shape)
+    small = plane[np.ix_(rows.astype(int), columns.astype(int))]
+    low, high = layer.contrast_limits
+    known = np.isfinite(small)
+    colours = layer.colormap.map(np.where(known, (small - low) / (high - low), 0.0).clip(0.0, 1.0).ravel())
+    picture = np.array(colours).reshape(*small.shape, 4)
+    picture[~known] = 0.0
+    return (255.0 * picture).astype(np.uint8)
