@@ -52,10 +52,13 @@ class RandomUser:
         """Do one thing, and let the window live for a moment."""
         if origin_in_focus(self.viewer) is None:  # nothing could be done without a fit
             add_zoom(self.viewer, self.pick(self.fits), "p2")
-        actions = sorted(name for name in dir(self) if name.startswith("do_"))
-        self.done.append(self.rng.choice(actions))
+        self.done.append(self.rng.choice(self.actions()))
         getattr(self, self.done[-1])()
         QTest.qWait(int(self.rng.integers(0, 60)))
+
+    def actions(self):
+        """What can be done, each as likely as it is often in the list."""
+        return sorted(name for name in dir(self) if name.startswith("do_"))
 
     def pick(self, choices):
         return choices[int(self.rng.integers(len(choices)))]

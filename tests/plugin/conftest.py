@@ -30,8 +30,9 @@ def nothing_left_behind(request, qapp):
     yield
     if request.session.testsfailed:  # whose tracebacks keep what they saw
         return
-    gc.collect()
-    qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete))
+    for _ in range(3):
+        gc.collect()
+        qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
     assert own_threads() == []
     assert [w for w in qapp.topLevelWidgets() if type(w).__module__.startswith("napari_smi_inr")] == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,10 @@ class Researcher(RandomUser):
         self.widget: FitWidget | None = None
         self.fitted = self.saved = 0
 
+    def actions(self):
+        every = super().actions()
+        return every + 3 * [name for name in every if name in vars(Researcher)]  # half of all is his work
+
     def click(self, name):
         """Press a button of the dock widget, if there is one to press."""
         button = getattr(self.widget.run, name) if self.widget is not None else None
@@ -43,6 +48,7 @@ class Researcher(RandomUser):
             self.widget.model.length.value = 8.0
             self.widget.model.advanced["batch_size"].value = 64
             self.widget.model.advanced["epochs"].value = 200
+        self.widget.parent().raise_()  # another dock may lie above it
 
     def do_close_the_dock(self):
         if self.widget is not None and self.rng.random() < 0.3:
@@ -53,7 +59,9 @@ class Researcher(RandomUser):
         self.do_open_the_dock()
         if self.widget.dataset is None and not self.widget.session.status.busy:
             self.viewer.open_sample(PLUGIN, "phantom")
-            QTest.qWait(200)
+            deadline = time.monotonic() + 10
+            while self.widget.dataset is None and time.monotonic() < deadline:
+                QTest.qWait(20)
 
     def do_fit(self):
         self.do_open_the_sample()
