@@ -44,7 +44,7 @@ class CommonSlopes(nn.Module):
             predicted: torch.Tensor = self.own(tissue, voxels)
         if not torch.is_grad_enabled():
             return predicted
-        followed: torch.Tensor = _Follow.apply(self.common(tissue), predicted, self.spread)
+        followed: torch.Tensor = _Follow.apply(self.common(tissue), predicted, self.spread)  # type: ignore[no-untyped-call]
         return followed
 
 

@@ -110,10 +110,10 @@ class _ShellSignal(nn.Module):
         self.grids = [KernelGrid.over(seen.b[:, shell], seen.b_delta[:, shell]) for shell in self.shells]
         self.n_nodes = [len(grid.tensors) for grid in self.grids]
         nodes = np.concatenate([grid.tensors for grid in self.grids]).T
-        exponents, legendre = compartment_integrals(*nodes, lmax)
+        exponents, legendre = compartment_integrals(nodes[0], nodes[1], lmax)
         self._keep({"exponents": exponents, "legendre": legendre, "select": select.reshape(len(select), -1)})
         if asymmetric:
-            self._keep({"across": asymmetry_integrals(*nodes, lmax)})
+            self._keep({"across": asymmetry_integrals(nodes[0], nodes[1], lmax)})
         self.n_rows, self.n_weights = select.shape[2], max(grid.mixtures.shape[1] for grid in self.grids)
         self._keep({"spread": self._spread().reshape(nodes.shape[1], -1)})
         size = seen.b.size * (self.n_rows + self.n_weights)
@@ -124,7 +124,7 @@ class _ShellSignal(nn.Module):
 
     def forward(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """(n·K, V) predictions of n of the voxels, from the tissue at K points of each."""
-        basis, weights = self._design(voxels).split([self.n_rows, self.n_weights], dim=1)
+        basis, weights = torch.split(self._design(voxels), [self.n_rows, self.n_weights], dim=1)
         n, n_volumes = len(voxels), basis.shape[2]
         nodes = (self._responses(tissue.kernel) @ self.spread).view(n, -1, self.n_weights, n_volumes)  # (n, K·L, W, V)
         response = (nodes * weights[:, None]).sum(2)

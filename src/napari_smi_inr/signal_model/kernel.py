@@ -166,7 +166,7 @@ def asymmetry_integrals(b: NDArray[np.float64], b_delta: NDArray[np.float64], lm
     """
     nodes = _nodes_of(b, b_delta)
     across = _asymmetry_weights(nodes, lmax, torch.float64, torch.device("cpu")).numpy()
-    return -np.einsum("ql,gh->gqlh", across, np.eye(len(b))).reshape(len(b) * nodes, -1)
+    return np.asarray(-np.einsum("ql,gh->gqlh", across, np.eye(len(b))).reshape(len(b) * nodes, -1))
 
 
 def _nodes_of(b: NDArray[np.float64], b_delta: NDArray[np.float64]) -> int:
