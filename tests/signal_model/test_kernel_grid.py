@@ -50,3 +50,21 @@ def test_what_does_not_vary_needs_one_node():
 def test_a_wider_range_needs_more_nodes():
     counts = [len(KernelGrid.over(np.array([3 - w, 3 + w]), np.ones(2)).b) for w in (0.1, 0.5, 2.0)]
     assert counts == sorted(set(counts))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_mixtures_tell_all_that_the_nodes_do(shell):
+    b, b_delta = within(shell)
+    grid = KernelGrid.over(b, b_delta)
+    rng = np.random.default_rng(1)
+    tissue = [torch.as_tensor(rng.uniform(low, high, (50, 1))) for low, high in ((0, 4), (0, 4), (0, 1.5), (0, 1))]
+    nodes = kernel(*torch.as_tensor(grid.tensors.T.copy()), *tissue, lmax=8).numpy()  # (50, M, L)
+    mixtures = grid.mixtures
+    np.testing.assert_allclose(mixtures.T @ mixtures, np.eye(mixtures.shape[1]), atol=1e-12)
+    np.testing.assert_allclose(np.einsum("mw,nw,pnl->pml", mixtures, mixtures, nodes), nodes, atol=TOLERANCE)
+
+
+def test_where_both_vary_few_mixtures_stand_for_all_pairs():
+    grid = KernelGrid.over(np.array([4.6, 5.4]), np.array([0.77, 0.83]))
+    assert len(grid.tensors) == 12
+    assert grid.mixtures.shape[1] <= 7

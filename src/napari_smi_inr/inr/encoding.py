@@ -40,4 +40,7 @@ class FourierEncoding(nn.Module):
     def forward(self, points_mm: torch.Tensor) -> torch.Tensor:
         """(N, 3) RAS positions [mm] to (N, 2F) features."""
         phase = (points_mm - self.centre) @ self.frequencies
-        return torch.cat([torch.sin(phase), torch.cos(phase)], dim=1)
+        features = phase.new_empty(len(phase), self.n_features)
+        torch.sin(phase, out=features[:, : phase.shape[1]])
+        torch.cos(phase, out=features[:, phase.shape[1] :])
+        return features

@@ -22,8 +22,11 @@ from .config import FitConfig
 from .model import FieldModel
 from .voxel_points import voxel_offsets
 
-_CHUNK = 16_384
-"""Points evaluated at a time; their activations stay within the cache and a few tens of MB."""
+_CHUNK = 4096
+"""Points evaluated at a time by a processor, whose cache holds their activations."""
+
+_CARD_FEATURES = 2**26
+"""Features evaluated at a time by a graphics card (256 MB), which only many points keep busy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +115,14 @@ class FittedField:
         return known
 
     def _evaluate(self, points_mm: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        points = np.ascontiguousarray(points_mm, dtype=np.float32).reshape(-1, 3)
+        points = np.asarray(points_mm).reshape(-1, 3)
         scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)
         fod = np.empty((len(points), self.model.network.n_fod), dtype=np.float32)
+        chunk = _CHUNK if self.device.type == "cpu" else max(_CHUNK, _CARD_FEATURES // self.model.encoding.n_features)
         with torch.inference_mode():
-            for start in range(0, len(points), _CHUNK):
-                rows = slice(start, start + _CHUNK)
-                tissue = self.model(torch.from_numpy(points[rows]).to(self.device))
+            for start in range(0, len(points), chunk):
+                rows = slice(start, start + chunk)
+                tissue = self.model.at(points[rows])
                 scalars[rows, :4] = tissue.kernel.cpu().numpy()
                 scalars[rows, 4] = tissue.S0.cpu().numpy() * self.scale
                 fod[rows] = tissue.fod.cpu().numpy()

@@ -13,6 +13,7 @@ from torch import nn
 from .config import FitConfig
 from .encoding import FourierEncoding
 from .network import StandardModelNetwork, Tissue
+from .rows import along_rows
 
 PUBLISHED_WIDTH = 3.5
 """Standard deviation of the published frequencies, in cycles for half the field of view."""
@@ -47,6 +48,16 @@ class FieldModel(nn.Module):
     def forward(self, points_mm: torch.Tensor) -> Tissue:
         """(N, 3) RAS positions [mm] to the tissue there."""
         return self.decode(self.encode(points_mm))
+
+    def at(self, points_mm: NDArray[np.floating]) -> Tissue:
+        """(N, 3) RAS positions [mm] to the tissue there, sooner where they lie in rows; for a network in use."""
+        if self.encoding.frequencies.device.type != "cpu":
+            return cast(
+                Tissue, self(torch.from_numpy(points_mm.astype(np.float32)).to(self.encoding.frequencies.device))
+            )
+        waves = self.encoding.frequencies.numpy().astype(np.float64)
+        sums = along_rows(points_mm.astype(np.float64), waves, lambda points: self.network.first(self.encode(points)))
+        return self.network.after_first(sums)
 
 
 def published_detail(shape: tuple[int, int, int], voxel_size: NDArray[np.float64]) -> float:

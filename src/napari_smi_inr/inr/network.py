@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import nn
@@ -68,9 +68,25 @@ class StandardModelNetwork(nn.Module):
             self.heads.bias[0] = 0.4  # softplus(0.4) = 0.91 of the 95th percentile
             self.heads.bias[1:5] = torch.logit((typical - self.lower) / self.span)
 
+    def train(self, mode: bool = True) -> Self:
+        """As torch has it; out of training, activations take the place of their input, which nothing needs again."""
+        for module in self.body:
+            if isinstance(module, nn.ReLU | nn.SiLU):
+                module.inplace = not mode
+        return super().train(mode)
+
     def forward(self, features: torch.Tensor) -> Tissue:
         """(N, n_features) to the tissue at N points."""
-        out = self.heads(self.body(features))
+        return self.after_first(self.first(features))
+
+    def first(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, n_features) to the (N, width) sums of the first layer, linear in the features."""
+        sums: torch.Tensor = self.body[0](features)
+        return sums
+
+    def after_first(self, sums: torch.Tensor) -> Tissue:
+        """What :meth:`first` gives, no longer needed, to the tissue at N points."""
+        out = self.heads(self.body[1:](sums))
         kernel = self.lower + self.span * torch.sigmoid(out[:, 1:5])
         fod = nn.functional.pad(out[:, 5:], (1, 0), value=float(P00))
         return Tissue(kernel, nn.functional.softplus(out[:, 0]), fod)

@@ -12,6 +12,7 @@ from ..acquisition import B0_THRESHOLD, Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..sampling.coordinates import voxel_to_world
+from .common_slopes import CommonSlopes
 from .config import FitConfig
 from .loss import Nonnegativity, SignalModel, rician_mean, rician_nll, squared_error
 from .network import Tissue
@@ -93,7 +94,7 @@ class Problem:
         signal = signal.clamp(min=0.0) if config.clip_negative else signal
         self._hold_out(signal, dataset, config, device)
         rician = config.loss == "rician"
-        self.signal_model = _signal_model(dataset, ~self.held, config, reduced=not rician).to(device)
+        self.signal_model = self._followed(dataset, config, reduced=not rician).to(device)
         self.sigma = _sigma(dataset, self.scale).to(device) if rician else None
         trained = signal[:, ~self.held].to(device)
         self.measured = self.signal_model.measure(trained)
@@ -119,6 +120,13 @@ class Problem:
             self.held_model = _signal_model(dataset, self.held, config, voxels=judged).to(device)
             self.held_signal = self.held_model.measure(signal[judged][:, self.held].to(device))
 
+    def _followed(self, dataset: DiffusionDataset, config: FitConfig, *, reduced: bool) -> SignalModel | CommonSlopes:
+        """What predicts the trained volumes, with slopes to go down by."""
+        model = _signal_model(dataset, ~self.held, config, reduced=reduced)
+        if isinstance(model, SignalModel):
+            return model
+        return CommonSlopes(model, SignalModel(dataset.acquisition.select(~self.held), config.lmax, reduced=True))
+
     @property
     def n_voxels(self) -> int:
         """Voxels to explain."""
@@ -140,7 +148,7 @@ class Problem:
 
     def misfit(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """Data term of the loss for a batch of n voxels, from the tissue at their n·K points."""
-        predicted, measured = self._predict(self.signal_model, tissue, voxels), self.measured[voxels]
+        predicted, measured = self._predict(self.signal_model, tissue, voxels), self.measured.index_select(0, voxels)
         if self.sigma is None:
             return squared_error(predicted, measured)
         return rician_nll(predicted, measured, self.sigma[voxels])
@@ -162,7 +170,9 @@ class Problem:
             expected = rician_mean(expected, self.sigma[self.judged])
         return float((expected - self.held_signal).square().mean().sqrt()) * self.scale / self.typical
 
-    def _predict(self, model: SignalModel | VoxelSignalModel, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
+    def _predict(
+        self, model: SignalModel | VoxelSignalModel | CommonSlopes, tissue: Tissue, voxels: torch.Tensor
+    ) -> torch.Tensor:
         """(n, R) signal of n voxels, each the mean over its K points."""
         predicted: torch.Tensor = model(tissue, voxels)
         return predicted.view(len(voxels), self.points_per_voxel, -1).mean(1)

@@ -144,7 +144,7 @@ class Trainer:
         """The tissue at the points of some voxels."""
         if self._features is None:
             return cast(Tissue, self.model(self.problem.points(voxels)))
-        return self.model.decode(self._features[voxels].view(-1, self.model.encoding.n_features))
+        return self.model.decode(self._features.index_select(0, voxels).view(-1, self.model.encoding.n_features))
 
     def _descend(self, voxels: torch.Tensor) -> torch.Tensor:
         """One step down the gradient; returns the (2,) terms of the loss."""

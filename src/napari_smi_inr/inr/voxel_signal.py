@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..acquisition import Acquisition, b_tensors, voxel_gradients
-from ..parameters import FASTEST
-from ..signal_model.kernel import ASYMMETRY_LMAX, kernel, quadrature_nodes
+from ..signal_model.kernel import ASYMMETRY_LMAX, asymmetry_integrals, compartment_integrals
 from ..signal_model.kernel_grid import KernelGrid
+from ..signal_model.spherical_harmonics import n_coefficients
 from ..signal_model.spherical_harmonics_torch import real_sh_torch
 from .network import Tissue
 from .sphere_signal import SphereSignal
@@ -82,8 +82,12 @@ class _ShellSignal(nn.Module):
     response of asymmetry come after those of symmetry: by order l = 0, 2, …, then 2 and 4.
     """
 
-    nodes_b: torch.Tensor
-    nodes_b_delta: torch.Tensor
+    exponents: torch.Tensor
+    legendre: torch.Tensor
+    across: torch.Tensor
+    select: torch.Tensor
+    spread: torch.Tensor
+    design: torch.Tensor
     b: torch.Tensor
     b_delta: torch.Tensor
     directions: torch.Tensor
@@ -100,19 +104,19 @@ class _ShellSignal(nn.Module):
     ) -> None:
         super().__init__()
         self.lmax, self.asymmetric = lmax, asymmetric
-        self.orders = [_order(l) for l in range(0, lmax + 1, 2)]
-        if asymmetric:
-            self.orders += self.orders[1 : ASYMMETRY_LMAX // 2 + 1]
-        self.rows = _slices([order.stop - order.start for order in self.orders])
+        select = _by_order(lmax, asymmetric)
         seen = voxel_gradients(acquisition.select(np.concatenate(shells)), deviation)
         self.shells = _slices([len(volumes) for volumes in shells])
         self.grids = [KernelGrid.over(seen.b[:, shell], seen.b_delta[:, shell]) for shell in self.shells]
         self.n_nodes = [len(grid.tensors) for grid in self.grids]
-        nodes = np.concatenate([grid.tensors for grid in self.grids])
-        self._keep({"nodes_b": nodes[:, 0], "nodes_b_delta": nodes[:, 1]})
-        self.nodes = quadrature_nodes(float(np.abs(nodes.prod(axis=1)).max()) * FASTEST, torch.float32)
-        size = seen.b.size * self.rows[-1].stop
-        size += len(seen.b) * sum(m * len(volumes) for m, volumes in zip(self.n_nodes, shells, strict=True))
+        nodes = np.concatenate([grid.tensors for grid in self.grids]).T
+        exponents, legendre = compartment_integrals(nodes[0], nodes[1], lmax)
+        self._keep({"exponents": exponents, "legendre": legendre, "select": select.reshape(len(select), -1)})
+        if asymmetric:
+            self._keep({"across": asymmetry_integrals(nodes[0], nodes[1], lmax)})
+        self.n_rows, self.n_weights = select.shape[2], max(grid.mixtures.shape[1] for grid in self.grids)
+        self._keep({"spread": self._spread().reshape(nodes.shape[1], -1)})
+        size = seen.b.size * (self.n_rows + self.n_weights)
         self._keep({name: getattr(seen, name) for name in ("b", "b_delta", "directions", "asymmetry")})
         self.kept = size <= _KEPT
         if self.kept:
@@ -120,35 +124,44 @@ class _ShellSignal(nn.Module):
 
     def forward(self, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """(n·K, V) predictions of n of the voxels, from the tissue at K points of each."""
-        basis, *weights = self._designs(voxels)
-        Di, De, Dp, f = tissue.kernel[:, :, None].unbind(1)  # (n·K, 1) each, against M nodes
-        tensors = (self.nodes_b, self.nodes_b_delta)
-        nodes = kernel(*tensors, Di, De, Dp, f, self.lmax, self.nodes, asymmetric=self.asymmetric).mT  # (n·K, L, M)
-        shape = (len(voxels), -1, len(self.orders), basis.shape[2])
-        response = torch.cat(
-            [
-                part.reshape(len(voxels), -1, part.shape[2]) @ weight
-                for part, weight in zip(torch.split(nodes, self.n_nodes, dim=2), weights, strict=True)
-            ],
-            dim=2,
-        ).view(shape)  # (n, K, L, V)
-        fod = (tissue.S0[:, None] * tissue.fod).view(len(voxels), -1, tissue.fod.shape[1])
-        parts = [
-            response[:, :, i] * (fod[:, :, order] @ basis[:, rows])
-            for i, (order, rows) in enumerate(zip(self.orders, self.rows, strict=True))
-        ]
-        return torch.stack(parts).sum(0).flatten(0, 1)
+        basis, weights = torch.split(self._design(voxels), [self.n_rows, self.n_weights], dim=1)
+        n, n_volumes = len(voxels), basis.shape[2]
+        nodes = (self._responses(tissue.kernel) @ self.spread).view(n, -1, self.n_weights, n_volumes)  # (n, K·L, W, V)
+        response = (nodes * weights[:, None]).sum(2)
+        fod = ((tissue.S0[:, None] * tissue.fod) @ self.select).view(n, -1, self.n_rows)
+        return (response * (fod @ basis)).view(len(tissue.S0), -1, n_volumes).sum(1)
 
-    def _designs(self, voxels: torch.Tensor) -> list[torch.Tensor]:
-        """(n, rows, V) basis, and for each shell the (n, M, volumes) weights of its nodes."""
+    def _spread(self) -> NDArray[np.float64]:
+        """(M, W, V) from the nodes to what each weight of each volume is for: a mixture of those of its shell."""
+        spread = np.zeros((sum(self.n_nodes), self.n_weights, self.shells[-1].stop))
+        for nodes, grid, shell in zip(_slices(self.n_nodes), self.grids, self.shells, strict=True):
+            spread[nodes, : grid.mixtures.shape[1], shell] = grid.mixtures[:, :, None]
+        return spread
+
+    def _responses(self, parameters: torch.Tensor) -> torch.Tensor:
+        """(N, 4) Di, De, Dp, f to the (N, L, M) kernel at the nodes of all shells."""
+        n, fraction = len(parameters), parameters[:, 3:]
+        stick, zeppelin = torch.exp(parameters[:, :3] @ self.exponents).view(n, 2, -1).unbind(1)
+        nodes = torch.lerp(zeppelin, stick, fraction) @ self.legendre
+        if self.asymmetric:
+            spread = parameters[:, 1:2] - parameters[:, 2:3]
+            nodes = torch.cat(
+                [nodes, torch.lerp(spread * zeppelin, parameters[:, :1] * stick, fraction) @ self.across], 1
+            )
+        return nodes.view(n, -1, sum(self.n_nodes))
+
+    def _design(self, voxels: torch.Tensor) -> torch.Tensor:
+        """(n, rows + W, V) basis and, after it, the weights of what the nodes of each volume's shell tell."""
         if self.kept:
-            return [getattr(self, f"design{i}").index_select(0, voxels) for i in range(1 + len(self.shells))]
+            return self.design.index_select(0, voxels)
         b, b_delta = self.b[voxels], self.b_delta[voxels]
-        basis = self._basis(self.directions[voxels], b, self.asymmetry[voxels])
-        weights = [
-            grid.weights(b[:, shell], b_delta[:, shell]) for grid, shell in zip(self.grids, self.shells, strict=True)
-        ]
-        return [basis, *weights]
+        design = b.new_zeros(len(b), self.n_rows + self.n_weights, b.shape[1])
+        design[:, : self.n_rows] = self._basis(self.directions[voxels], b, self.asymmetry[voxels])
+        for grid, shell in zip(self.grids, self.shells, strict=True):
+            mixtures = torch.as_tensor(grid.mixtures.T, dtype=b.dtype, device=b.device)
+            weights = mixtures @ grid.weights(b[:, shell], b_delta[:, shell])
+            design[:, self.n_rows : self.n_rows + weights.shape[1], shell] = weights
+        return design
 
     def _basis(self, directions: torch.Tensor, b: torch.Tensor, asymmetry: torch.Tensor) -> torch.Tensor:
         """(n, rows, V) of harmonics at the axes and, times b ε, the differences of those at e₁ and e₂."""
@@ -165,10 +178,8 @@ class _ShellSignal(nn.Module):
     def _keep_designs(self) -> None:
         """Compute every voxel's design once; what it was made from is no longer needed."""
         self.kept = False
-        n = len(self.b)
-        chunks = [self._designs(torch.arange(start, min(start + _CHUNK, n))) for start in range(0, n, _CHUNK)]
-        for i, parts in enumerate(zip(*chunks, strict=True)):
-            self.register_buffer(f"design{i}", torch.cat([part.contiguous() for part in parts]))
+        chunks = [self._design(torch.arange(len(self.b))[i : i + _CHUNK]) for i in range(0, len(self.b), _CHUNK)]
+        self.register_buffer("design", torch.cat(chunks))
         self.kept = True
         del self.b, self.b_delta, self.directions, self.asymmetry
 
@@ -177,9 +188,16 @@ class _ShellSignal(nn.Module):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
 
 
-def _order(l: int) -> slice:
-    """Coefficients of order l."""
-    return slice(l * (l - 1) // 2, (l + 1) * (l + 2) // 2)
+def _by_order(lmax: int, asymmetric: bool) -> NDArray[np.float64]:
+    """(C, L, rows) which coefficient goes with which row of the basis, by the order of the response it is times."""
+    orders = [np.arange(n_coefficients(l - 2), n_coefficients(l)) for l in range(0, lmax + 1, 2)]
+    orders += orders[1 : ASYMMETRY_LMAX // 2 + 1] if asymmetric else []
+    coefficients = np.concatenate(orders)
+    select = np.zeros((n_coefficients(lmax), len(orders), len(coefficients)))
+    select[coefficients, np.repeat(np.arange(len(orders)), [len(o) for o in orders]), np.arange(len(coefficients))] = (
+        1.0
+    )
+    return select
 
 
 def _slices(sizes: Sequence[int]) -> list[slice]:

@@ -143,8 +143,9 @@ def compartment_integrals(
         b-tensor. The kernel of both together is f times the stick's part and 1 - f times the zeppelin's, as
         :func:`kernel` computes it for any parameters.
     """
-    nodes = quadrature_nodes(float(np.max(np.abs(b * b_delta))) * FASTEST, torch.float32)
-    x2, weighted = (part.numpy() for part in quadrature(nodes, lmax, torch.float64, torch.device("cpu")))
+    x2, weighted = (
+        part.numpy() for part in quadrature(_nodes_of(b, b_delta), lmax, torch.float64, torch.device("cpu"))
+    )
     along = b[:, None] * ((1.0 - b_delta) / 3.0)[:, None] + (b * b_delta)[:, None] * x2  # (G, Q)
     across, none = b[:, None] - along, np.zeros(along.size)
     exponents = -np.stack(
@@ -156,6 +157,21 @@ def compartment_integrals(
     )
     legendre = np.einsum("ql,gh->gqlh", weighted, np.eye(len(b)))
     return exponents, legendre.reshape(along.size, -1)
+
+
+def asymmetry_integrals(b: NDArray[np.float64], b_delta: NDArray[np.float64], lmax: int) -> NDArray[np.float64]:
+    """(G·Q, orders·G) what makes A_l out of the exponentials of :func:`compartment_integrals`.
+
+    They have to be multiplied with the compartment's spread first: Di for the stick, De - Dp for the zeppelin.
+    """
+    nodes = _nodes_of(b, b_delta)
+    across = _asymmetry_weights(nodes, lmax, torch.float64, torch.device("cpu")).numpy()
+    return np.asarray(-np.einsum("ql,gh->gqlh", across, np.eye(len(b))).reshape(len(b) * nodes, -1))
+
+
+def _nodes_of(b: NDArray[np.float64], b_delta: NDArray[np.float64]) -> int:
+    """Quadrature nodes for some b-tensors, whatever the tissue, in single precision."""
+    return quadrature_nodes(float(np.max(np.abs(b * b_delta))) * FASTEST, torch.float32)
 
 
 def kernel(

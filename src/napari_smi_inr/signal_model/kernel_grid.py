@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -55,6 +56,17 @@ class KernelGrid:
     def tensors(self) -> NDArray[np.float64]:
         """(M, 2) b and b_delta of every node, M = Mb Md."""
         return np.stack(np.meshgrid(self.b, self.b_delta, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    @cached_property
+    def mixtures(self) -> NDArray[np.float64]:
+        """(M, W) orthonormal mixtures of the nodes' responses, W <= M, that tell all of them to :data:`TOLERANCE`.
+
+        Where both b and b_delta vary, fewer than the pairs of their nodes: the finest mixed terms are below it.
+        """
+        responses = _responses(np.array(self.b), np.array(self.b_delta)).reshape(len(self.tensors), -1)
+        mixtures = np.linalg.svd(responses, full_matrices=False)[0]
+        untold = np.cumsum(np.square(mixtures.T @ responses)[::-1], axis=0).max(axis=1)[::-1]  # without k to the last
+        return np.asarray(mixtures[:, untold > TOLERANCE**2])
 
     def weights(self, b: torch.Tensor, b_delta: torch.Tensor) -> torch.Tensor:
         """How much of each node's response makes up that at other tensors.
