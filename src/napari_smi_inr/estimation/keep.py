@@ -1,0 +1,25 @@
+"""Where a fit under way is kept, so that one that was cut short can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIX = ".checkpoint.safetensors"
+"""Ending of a checkpoint's name."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What to do about checkpoints.
+
+    Attributes
+    ----------
+    path
+        The file; its folder is made when first needed. Whoever has the result removes it.
+    resume
+        Go on from there if it is there, instead of beginning anew.
+    """
+
+    path: Path
+    resume: bool = False
