@@ -74,10 +74,6 @@ class Problem:
         Signal, in the scan's units, that errors are told in.
     noise_variance
         Variance of the noise in units of the scale squared: as given, or from what no tissue could explain.
-    misfit_of_nothing
-        :meth:`misfit` of tissue without any signal, over all voxels: what is worse has learnt nothing.
-    held_out_error_of_nothing
-        The same of :meth:`held_out_error`; NaN where nothing is held out.
 
     Raises
     ------
@@ -109,10 +105,6 @@ class Problem:
             if self.sigma is None
             else float(self.sigma.square().mean())
         )
-        energy = self.measured.square().sum(1)
-        self.misfit_of_nothing = float(
-            (energy if self.sigma is None else energy / (2.0 * self.sigma[:, 0] ** 2)).mean()
-        )
         self.nonnegativity = Nonnegativity(config.lmax).to(device)
 
     def _hold_out(
@@ -122,11 +114,10 @@ class Problem:
         rng = np.random.default_rng(config.seed)
         judged = np.sort(rng.permutation(len(signal))[:_JUDGED])
         self.judged = torch.from_numpy(judged).to(device)
-        self.held_model, self.held_out_error_of_nothing = None, math.nan
+        self.held_model = None
         if self.held.any():
             self.held_model = _signal_model(dataset, self.held, config, voxels=judged).to(device)
             self.held_signal = self.held_model.measure(signal[judged][:, self.held].to(device))
-            self.held_out_error_of_nothing = self._relative(self.held_signal)
 
     @property
     def n_voxels(self) -> int:
@@ -169,11 +160,7 @@ class Problem:
         expected = self._predict(self.held_model, tissue, torch.arange(len(self.judged), device=self.device))
         if self.sigma is not None:
             expected = rician_mean(expected, self.sigma[self.judged])
-        return self._relative(expected - self.held_signal)
-
-    def _relative(self, error: torch.Tensor) -> float:
-        """Root mean square in units of :attr:`typical`."""
-        return float(error.square().mean().sqrt()) * self.scale / self.typical
+        return float((expected - self.held_signal).square().mean().sqrt()) * self.scale / self.typical
 
     def _predict(self, model: SignalModel | VoxelSignalModel, tissue: Tissue, voxels: torch.Tensor) -> torch.Tensor:
         """(n, R) signal of n voxels, each the mean over its K points."""

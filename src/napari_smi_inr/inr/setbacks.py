@@ -6,21 +6,18 @@ import math
 
 from .state import State
 
-_MOST_ATTEMPTS = 10
-"""Times a stretch of a fit is tried, each with steps half as long: a thousandth of what was planned at last."""
+_MOST_ATTEMPTS = 20
+"""Times a stretch of a fit is tried, each with steps half as long: a millionth of what was planned at last."""
+
+LOST_EPOCHS = 2
+"""Epochs that a loss may be lost: often it comes back by itself."""
 
 _RISE = 10.0
-"""A misfit this many times the lowest yet, and that of no signal at all, will not come back by itself; nor will a
-held-out error this many times that of no signal."""
+"""A loss is lost where the misfit is this many times the lowest yet."""
 
 
 class Setbacks:
     """Notices when a loss is lost, counts the attempts to mend it, and tells.
-
-    Parameters
-    ----------
-    misfit_of_nothing, held_out_error_of_nothing
-        What tissue without any signal would score.
 
     Attributes
     ----------
@@ -28,12 +25,13 @@ class Setbacks:
         Factor of the learning rate, 1 as long as all is well.
     attempts
         Times in a row that the present stretch of the fit has failed.
+    lost
+        Epochs in a row in which the loss has been lost.
     """
 
-    def __init__(self, misfit_of_nothing: float, held_out_error_of_nothing: float) -> None:
+    def __init__(self) -> None:
         self.caution = 1.0
-        self.attempts = 0
-        self._nothing, self._held_out_nothing = misfit_of_nothing, held_out_error_of_nothing
+        self.attempts = self.lost = 0
         self._lowest = math.inf
         self._notes: dict[str, str] = {}
 
@@ -56,18 +54,18 @@ class Setbacks:
         """Take in the misfit before the first step."""
         self._lowest = misfit
 
-    def passed(self, misfit: float) -> None:
-        """An epoch went well, with this misfit."""
-        self._lowest = min(self._lowest, misfit)
-        self.attempts = 0
-
-    def lost(self, misfit: float, held_out: float) -> bool:
-        """Whether the misfit, or the error on what is held out, has grown so far that the fit had better go back."""
-        return misfit > _RISE * max(self._nothing, self._lowest) or held_out > _RISE * self._held_out_nothing
+    def judge(self, misfit: float) -> None:
+        """Take in the misfit of an epoch."""
+        if misfit > _RISE * self._lowest:
+            self.lost += 1
+        elif math.isfinite(misfit):
+            self._lowest = min(self._lowest, misfit)
+            self.lost = self.attempts = 0
 
     def failed(self, fault: str, epoch: float, back_to: float) -> None:
         """An epoch went wrong: the next attempt is a more careful one."""
         self.attempts += 1
+        self.lost = 0
         self.caution /= 2.0
         sentence = f"In epoch {epoch:.0f} {fault}: the fit went back to "
         sentence += f"the end of epoch {back_to:.0f}" if back_to else "its beginning"
@@ -79,13 +77,13 @@ class Setbacks:
 
     def state(self) -> State:
         """All that later decisions depend on."""
-        numbers = {"caution": self.caution, "attempts": self.attempts, "lowest": self._lowest}
+        numbers = {"caution": self.caution, "attempts": self.attempts, "lost": self.lost, "lowest": self._lowest}
         return State({}, {**numbers, "notes": dict(self._notes)})
 
     def restore(self, state: State) -> None:
         """Go on from there; a ValueError if it cannot be."""
         self.caution, self._lowest = state.number("caution"), state.number("lowest")
-        self.attempts = state.count("attempts")
+        self.attempts, self.lost = state.count("attempts"), state.count("lost")
         self._notes = {str(what): str(sentence) for what, sentence in state.numbers["notes"].items()}
         if not 0.0 < self.caution <= 1.0:
             raise ValueError("its steps have no length")

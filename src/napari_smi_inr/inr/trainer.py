@@ -22,7 +22,7 @@ from .network import Tissue
 from .portions import Portions
 from .problem import Problem
 from .schedule import Schedule, Watch
-from .setbacks import Setbacks
+from .setbacks import LOST_EPOCHS, Setbacks
 from .state import State
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Trainer:
         self._terms = torch.zeros(2, device=device)  # summed over the batches of this epoch
         self._last_terms = [math.nan, math.nan]
         self._held_out = math.nan
-        self.setbacks = Setbacks(problem.misfit_of_nothing, problem.held_out_error_of_nothing)
+        self.setbacks = Setbacks()
         self._portions = Portions(problem.n_voxels // self.batches, device, self.setbacks)
         self.good = self.state().copy()
 
@@ -263,19 +263,20 @@ class Trainer:
         """
         terms = (self._terms / self.batches).tolist()
         held_out = self.problem.held_out_error(self._judged())
+        kept = self.state().copy(fixed=_NEVER_CHANGED)
+        self.setbacks.judge(terms[0])
         if fault := self._fault(terms, held_out):
             self._go_back(fault)
             return
-        kept = self.state().copy(fixed=_NEVER_CHANGED)
         self._last_terms, self._held_out = terms, held_out
         self._terms.zero_()
-        self.setbacks.passed(terms[0])
         if self.watch.is_best(held_out, terms[0]):
             self._best = kept.tensors["adam.weights"]
         if self.watch.memorising:
             self.schedule.cool_down(self.done)
-        best = {} if self._best is None else {"fit.best": self._best}
-        self.good = State({**kept.tensors, **best}, self.state().numbers)
+        if not self.setbacks.lost:
+            best = {} if self._best is None else {"fit.best": self._best}
+            self.good = State({**kept.tensors, **best}, self.state().numbers)
 
     def _judged(self) -> Tissue:
         """The tissue of the voxels whose held-out volumes are looked at."""
@@ -288,7 +289,8 @@ class Trainer:
         numbers = all(map(math.isfinite, [*terms, held_out] if judged else terms)) and self._adam.finite
         if not numbers:
             return "the loss was no longer a number"
-        return "the loss grew far beyond that of no signal at all" if self.setbacks.lost(terms[0], held_out) else ""
+        patience = 0 if self.finished else LOST_EPOCHS
+        return "the loss had grown tenfold, and stayed there" if self.setbacks.lost > patience else ""
 
     def _go_back(self, fault: str) -> None:
         """Go back to the last good state, and on with smaller steps; or end there, if that has been of no use."""
