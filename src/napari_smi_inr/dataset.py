@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,11 @@ class DiffusionDataset:
     def voxel_deviation(self) -> NDArray[np.float64] | None:
         """(N, 3, 3) :attr:`deviation` of the mask's voxels in C order, or None."""
         return None if self.deviation is None else self.deviation[self.mask].astype(np.float64)
+
+    @cached_property
+    def digest(self) -> str:
+        """:meth:`fingerprint` of the dataset alone; takes a moment the first time."""
+        return self.fingerprint()
 
     def fingerprint(self, more: bytes = b"") -> str:
         """SHA-256 of all that a fit depends on: what lies in the mask, where, and the protocol; and of `more`."""

@@ -8,6 +8,9 @@ from pathlib import Path
 SUFFIX = ".checkpoint.safetensors"
 """Ending of a checkpoint's name."""
 
+INTERVAL = 20.0
+"""Seconds between two checkpoints, unless asked for otherwise."""
+
 
 @dataclass(frozen=True)
 class Keep:
@@ -18,8 +21,11 @@ class Keep:
     path
         The file; its folder is made when first needed. Whoever has the result removes it.
     resume
-        Go on from there if it is there, instead of beginning anew.
+        Go on from there, instead of beginning anew.
+    interval
+        Seconds between two checkpoints at least: what is lost when the fit is killed.
     """
 
     path: Path
     resume: bool = False
+    interval: float = INTERVAL

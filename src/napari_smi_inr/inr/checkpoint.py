@@ -28,9 +28,6 @@ _KNOWN = {"format": "napari-smi-inr checkpoint", "version": 1}
 _PACKAGES = ("napari-smi-inr", "torch")
 _REMEDY = "Remove it, and fit from the beginning."
 
-INTERVAL = 20.0
-"""Seconds between two checkpoints: what is lost when a fit is killed."""
-
 SHARE = 0.01
 """Largest share of the time that writing them may take."""
 
@@ -41,6 +38,12 @@ class Checkpoint(NamedTuple):
     state: State
     worked: float  # seconds
     config: FitConfig  # as asked for, not settled
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work done."""
+        done, end = self.state.part("fit").count("done"), self.state.part("schedule").count("end")
+        return done / max(end, 1)
 
 
 class Checkpoints:
@@ -57,7 +60,7 @@ class Checkpoints:
     def __init__(self, keep: Keep | None, dataset: DiffusionDataset, config: FitConfig, settled: FitConfig) -> None:
         self._keep, self._dataset, self._config, self._settled = keep, dataset, config, settled
         self._known: dict[str, Any] | None = None
-        self._next = time.monotonic() + INTERVAL
+        self._next = time.monotonic() + (keep.interval if keep is not None else 0.0)
 
     @property
     def due(self) -> bool:
@@ -97,7 +100,8 @@ class Checkpoints:
         except InputError as error:
             return str(error)
         finally:
-            self._next = time.monotonic() + max(INTERVAL, (time.monotonic() - began) / SHARE)
+            ended = time.monotonic()
+            self._next = ended + max(self._keep.interval, (ended - began) / SHARE)
         return ""
 
     @contextmanager
@@ -116,21 +120,21 @@ class Checkpoints:
         if self._known is None:
             self._known = {
                 "versions": {name: version(name) for name in _PACKAGES},
-                "scan": self._dataset.fingerprint(),
+                "scan": self._dataset.digest,
                 "settings": self._settled.model_dump(exclude={"device"}),
             }
         return self._known
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, of whatever fit.
+def peek(path: Path) -> Checkpoint:
+    """What a checkpoint of whatever fit tells of itself, without its tensors.
 
     Raises
     ------
     InputError
         If it is missing or damaged.
     """
-    return _read(path, _checkpoint)
+    return read_tensors(path, "checkpoint", _KNOWN, _checkpoint, _REMEDY, only_header=True)
 
 
 def _read(path: Path, build: Build[Checkpoint]) -> Checkpoint:

@@ -57,6 +57,8 @@ def read_tensors(
     known: Mapping[str, Any],
     build: Build[T],
     remedy: str,
+    *,
+    only_header: bool = False,
 ) -> T:
     """Read a file and build from it what it holds.
 
@@ -73,6 +75,8 @@ def read_tensors(
         file is damaged. Its InputErrors pass.
     remedy
         What to do about a damaged one.
+    only_header
+        Read no tensors.
 
     Raises
     ------
@@ -82,7 +86,8 @@ def read_tensors(
     try:
         with safe_open(path, framework="pt") as file:
             header = _header(path, what, known, file.metadata())
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            names = () if only_header else file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         return build(header, tensors)
     except FileNotFoundError as error:
         raise InputError(path, "there is no such file.", "Check the path.") from error
