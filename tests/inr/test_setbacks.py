@@ -94,7 +94,7 @@ class TestALossThatIsLost:
 
     def test_a_fit_that_cannot_begin_says_so(self, tiny_dataset):
         t = spoiling(trainer(tiny_dataset), lambda n: True, lambda x: x * math.nan)
-        with pytest.raises(InputError, match="first epoch.*no longer a number"):
+        with pytest.raises(InputError, match=r"first epoch.*no longer a number"):
             run(t)
 
     def test_one_that_cannot_go_on_ends_with_the_last_good_state(self, tiny_dataset):
@@ -215,7 +215,7 @@ class TestMemory:
 
     def test_with_nothing_left_to_spare_it_says_what_to_do(self, tiny_dataset, monkeypatch):
         short_of_memory(monkeypatch, Problem, "misfit", lambda *_: False, OUT_OF_MEMORY[2])
-        with pytest.raises(InputError, match="Memory.*smallest parts.*smaller mask"):
+        with pytest.raises(InputError, match=r"Memory.*smallest parts.*smaller mask"):
             list(fit_steps(tiny_dataset, config()))
 
     def test_what_is_no_want_of_memory_is_not_taken_for_it(self, tiny_dataset, monkeypatch):
