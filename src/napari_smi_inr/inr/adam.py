@@ -51,7 +51,7 @@ class Adam:
     @property
     def finite(self) -> bool:
         """Whether weights and memory are numbers: where they are not, no step will mend them."""
-        return bool(torch.isfinite(self._weights).all() and torch.isfinite(self._square).all())
+        return math.isfinite(float(self._weights.sum() + self._square.sum()))  # many times faster than torch.isfinite
 
     def state(self) -> State:
         """All that the next step depends on, apart from the gradient."""
