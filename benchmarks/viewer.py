@@ -257,7 +257,7 @@ def live(dataset: Any, config: Any) -> tuple[float, np.ndarray, list[float]]:
     viewer.window.resize(1145, 640)
     ended, pictures = [], []
 
-    def make_job(dataset: Any, config: Any) -> ProcessJob:
+    def make_job(dataset: Any, config: Any, **_: Any) -> ProcessJob:
         job = job_of(dataset, config)
         job.run = partial(timed, job, ended)  # type: ignore[method-assign]
         return job

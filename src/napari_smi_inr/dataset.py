@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +98,28 @@ class DiffusionDataset:
     def voxel_deviation(self) -> NDArray[np.float64] | None:
         """(N, 3, 3) :attr:`deviation` of the mask's voxels in C order, or None."""
         return None if self.deviation is None else self.deviation[self.mask].astype(np.float64)
+
+    @cached_property
+    def digest(self) -> str:
+        """:meth:`fingerprint` of the dataset alone; takes a moment the first time."""
+        return self.fingerprint()
+
+    def fingerprint(self, more: bytes = b"") -> str:
+        """SHA-256 of all that a fit depends on: what lies in the mask, where, and the protocol; and of `more`."""
+        digest = hashlib.sha256()
+        acquisition = self.acquisition
+        parts: list[NDArray[np.generic]] = [acquisition.b, acquisition.b_delta, acquisition.directions, self.affine]
+        parts += [self.mask, self.signal[self.mask]]
+        for known in (self.noise, self.deviation):
+            if known is not None:
+                values = np.asarray(known)
+                parts.append(values[self.mask] if values.ndim else values)
+        for part in parts:
+            plain = np.ascontiguousarray(part)
+            digest.update(f"{plain.shape}{plain.dtype}".encode())
+            digest.update(plain.tobytes())
+        digest.update(more)
+        return digest.hexdigest()
 
     def _check_shapes(self) -> None:
         expected = (*self.mask.shape, self.acquisition.n_volumes)

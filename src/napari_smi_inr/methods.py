@@ -5,7 +5,7 @@ Nothing heavy is imported here: the command line lists methods and their setting
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from .estimation.settings import Settings
 
 if TYPE_CHECKING:
     from .dataset import DiffusionDataset
+    from .estimation.keep import Keep
     from .estimation.step import Step
 
 
@@ -28,18 +29,24 @@ class Method(NamedTuple):
         Module and class of its settings; loads fast.
     steps
         Module and function ``(dataset, config) -> Iterator[Step]``; may load torch.
+    keeps
+        Whether that takes a :class:`~napari_smi_inr.estimation.keep.Keep` as well, so that a fit that was cut short can
+        go on.
     """
 
     title: str
     settings: tuple[str, str]
     steps: tuple[str, str]
+    keeps: bool = False
 
 
 INR = "inr"
 """The method that is continuous between voxels, and the one used where none is named."""
 
 METHODS: dict[str, Method] = {
-    INR: Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
+    INR: Method(
+        "implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps"), keeps=True
+    ),
     "nn": Method(
         "supervised network",
         ("baselines.network.config", "NetworkConfig"),
@@ -83,10 +90,10 @@ def make_settings(method: str = INR, **given: Any) -> Settings:
     return made
 
 
-def fit_steps(dataset: DiffusionDataset, config: Settings) -> Iterator[Step]:
+def fit_steps(dataset: DiffusionDataset, config: Settings, keep: Keep | None = None) -> Generator[Step, None, None]:
     """Fit by the method that the settings belong to, one short step at a time.
 
-    The caller owns the loop: leave it to stop, wait in it to pause.
+    The caller owns the loop: leave it to stop, wait in it to pause. Closed, it keeps where it stands.
 
     Parameters
     ----------
@@ -94,6 +101,8 @@ def fit_steps(dataset: DiffusionDataset, config: Settings) -> Iterator[Step]:
         The scan.
     config
         From :func:`make_settings`; equal settings give equal results on one machine.
+    keep
+        Where the state of the fit is kept, for the case that it is cut short.
 
     Yields
     ------
@@ -103,9 +112,14 @@ def fit_steps(dataset: DiffusionDataset, config: Settings) -> Iterator[Step]:
     Raises
     ------
     InputError
-        If the dataset lacks something the method needs.
+        If the dataset lacks something the method needs, or what is to be resumed is of another fit, or of a method that
+        keeps nothing.
     """
-    steps: Iterator[Step] = _load(METHODS[config.method].steps)(dataset, config)
+    method = METHODS[config.method]
+    if keep is not None and keep.resume and not method.keeps:
+        raise InputError("resume", f"is nothing {config.method} can do: it keeps no checkpoints.", "Fit anew.")
+    kept = (keep,) if method.keeps else ()
+    steps: Generator[Step, None, None] = _load(method.steps)(dataset, config, *kept)
     return steps
 
 

@@ -86,7 +86,7 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
         field.save(paths[-1])
     if isinstance(field, VoxelFit) and (noise := field.noise_map()) is not None:
         paths.append(target / map_name(_NOISE, name, desc))
-        write_image(paths[-1], noise, field.affine)
+        write_image(paths[-1], noise, field.affine, described=True)
         write_sidecar(paths[-1], {"Description": "standard deviation of the noise", "Units": "signal"}, record)
     return paths
 

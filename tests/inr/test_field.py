@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import napari_smi_inr as smi
-from napari_smi_inr.inr import field as field_module
+from napari_smi_inr.inr import evaluation
 from napari_smi_inr.parameters import KERNEL_PARAMETERS, PARAMETERS, SCALARS
 from napari_smi_inr.signal_model.spherical_harmonics import P00, half_sphere, rotational_invariants
 from napari_smi_inr.signal_model.standard_model import predict_signal
@@ -88,7 +88,7 @@ def test_order_and_company_of_points_do_not_matter(tiny_field, monkeypatch):
     points = anywhere(tiny_field, 100)
     whole = tiny_field.sample(points)
     np.testing.assert_allclose(tiny_field.sample(points[::-1])[::-1], whole, rtol=1e-4, atol=1e-5)
-    monkeypatch.setattr(field_module, "_CHUNK", 7)
+    monkeypatch.setattr(evaluation, "_chunk", lambda model: 7)
     np.testing.assert_allclose(tiny_field.sample(points), whole, rtol=1e-4, atol=1e-5)
 
 

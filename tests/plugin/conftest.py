@@ -38,6 +38,16 @@ def nothing_left_behind(request, qapp):
 
 
 @pytest.fixture(autouse=True)
+def kept_fits_folder(tmp_path_factory, monkeypatch):
+    """A folder for fits that are cut short, instead of the user's own."""
+    from napari_smi_inr.plugin.fitting import kept_fits
+
+    folder = tmp_path_factory.mktemp("kept") / "fits"
+    monkeypatch.setattr(kept_fits, "fits_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def no_thread_left():
     """After each test, as soon as its window has closed."""
     yield

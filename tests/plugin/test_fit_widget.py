@@ -1,4 +1,6 @@
+import errno
 import gc
+import os
 import re
 import time
 import weakref
@@ -6,10 +8,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDialog, QLabel, QLineEdit
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+)
 
 import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
@@ -19,6 +31,7 @@ from napari_smi_inr.methods import METHODS, make_settings, settings_class
 from napari_smi_inr.plugin import sample_data
 from napari_smi_inr.plugin.fitting import fit_job
 from napari_smi_inr.plugin.fitting.fit_job import FitJob
+from napari_smi_inr.plugin.fitting.fit_process import ProcessJob
 from napari_smi_inr.plugin.fitting.fit_session import State
 from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
 from napari_smi_inr.plugin.napari_compat import unwrapped
@@ -89,6 +102,11 @@ def maps_in(viewer):
 
 def zooms_in(viewer):
     return [layer for layer in viewer.layers if session_of(layer) is not None]
+
+
+def dialogs():
+    """Windows that wait for an answer."""
+    return [w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
 
 
 def messages():
@@ -197,7 +215,8 @@ def test_closing_during_a_fit_leaves_no_thread_running(loaded, press, qtbot, how
     if paused:
         press(widget.run.pause_button)
         qtbot.wait(200)
-    worker = widget.controller._worker
+    worker, job = widget.controller._worker, widget.session.job
+    pids = [job._process._process.pid] if isinstance(job, ProcessJob) else []
     assert worker.is_running
     if how == "dock":
         close = docked.title.close_button
@@ -206,7 +225,26 @@ def test_closing_during_a_fit_leaves_no_thread_running(loaded, press, qtbot, how
     else:
         viewer.close()
     qtbot.waitUntil(lambda: not worker.is_running, timeout=2_000)
+    assert pids
+    qtbot.waitUntil(lambda: not any(map(psutil.pid_exists, pids)), timeout=2_000)
+    assert dialogs() == []
     qtbot.wait(300)  # what the thread has said before must find nobody, quietly
+
+
+def test_removing_the_scan_during_a_fit_leaves_the_fit_in_charge(loaded, press, idle, qtbot):
+    viewer, _, _, widget = loaded(epochs=50_000)
+    press(widget.run.run_button)
+    qtbot.waitUntil(lambda: len(zooms_in(viewer)) == 1, timeout=20_000)
+    notification_manager.records.clear()
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: widget.dataset is None, timeout=5_000)
+    assert widget.session.status.busy
+    assert dialogs() == []
+    press(widget.run.stop_button)
+    idle(widget)
+    assert widget.controller.field is not None
+    assert messages() == []
+    assert not widget.run.run_button.isEnabled()
 
 
 def test_a_closed_dock_lets_its_widget_go(loaded, press, idle, qtbot):
@@ -377,6 +415,33 @@ def test_export_writes_everything_and_field_files_open(loaded, press, idle, qtbo
     press(widget.result.zoom_button)
     assert viewer.layers[-1].metadata[KEY].symbol == "Di"
     assert viewer.layers[-1].metadata[KEY].field is widget.controller.field
+
+
+def test_what_cannot_be_saved_here_can_be_saved_there(loaded, press, idle, qtbot, tmp_path, monkeypatch):
+    _, _, _, widget = loaded(epochs=2)
+    press(widget.run.run_button)
+    idle(widget)
+    full, roomy = tmp_path / "full", tmp_path / "roomy"
+    sync = os.fsync
+
+    def fsync(descriptor):
+        if not roomy.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(full))
+    press(widget.result.export_button)
+    qtbot.waitUntil(lambda: any("No space left on device" in message for message in messages()), timeout=20_000)
+    assert any(str(full) in message for message in messages())
+    assert list(full.iterdir()) == []
+    roomy.mkdir()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(roomy))
+    press(widget.result.export_button)
+    qtbot.waitUntil(lambda: any(f"Wrote 8 files to {roomy}" in message for message in messages()), timeout=20_000)
+    np.testing.assert_array_equal(
+        open_field(roomy / "phantom.smi.safetensors").maps()["f"], widget.controller.field.maps()["f"]
+    )
 
 
 def test_every_control_can_be_reached_and_named(dock, qtbot):

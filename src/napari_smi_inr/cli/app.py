@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import InputError
+from ..memory import is_out_of_memory
 from .demo import demo
 from .experiment import EPILOG, experiment
 from .fit import fit
@@ -30,9 +31,14 @@ class _Program(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-            typer.echo(str(error), err=True)
-            raise typer.Exit(BAD_INPUT) from None
+            fault = str(error)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            fault = "Memory: has run out. Close other programs, or give a smaller scan or mask."
+        typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(fault, err=True)
+        raise typer.Exit(BAD_INPUT)
 
 
 app = typer.Typer(

@@ -62,6 +62,15 @@ def fit(
         int | None, typer.Option(help=_help("seed", "equal seeds give equal maps"), rich_help_panel=_RUN)
     ] = None,
     device: Annotated[str | None, typer.Option(help=_help("device"), rich_help_panel=_RUN)] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the fit of this scan that was killed or interrupted, from its last checkpoint in --out; "
+            "begin anew where there is none.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     other: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,7 +87,8 @@ def fit(
     (MRtrix basis), each with a JSON side-car, and of the INR the field itself:
     a file that 'smi-inr sample' and napari can zoom into without the scan.
 
-    Ctrl-C stops the fit and keeps the best so far.
+    Ctrl-C stops the fit and keeps the best so far; --resume goes on from there,
+    or from the last checkpoint of a fit that was killed.
     """
     named = {
         "preset": preset,
@@ -94,20 +104,26 @@ def fit(
     config = make_settings(method, **named, **_pairs(other or [], taken=named))
     from .. import api
     from ..estimation.device import resolve_device
+    from ..estimation.keep import SUFFIX
     from ..io.files import output_folder
     from ..io.noise import parse_noise
-    from ..results import label_of, write_results
+    from .keeping import checkpoint_at, forget, write_somewhere
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
     sigma = parse_noise(noise or "")
     dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
-    field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
-    paths = write_results(field, folder, name, label_of(field))
+    keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, method)
+    field, finished = fit_with_progress(dataset, config, keep)
+    paths, fault = write_somewhere(field, folder, name)
     typer.echo(quality_report(field) + "\n\n" + written(paths))
-    tell_if_interrupted(finished)
+    if finished:
+        forget(keep)
+    if fault is not None:
+        raise fault
+    tell_if_interrupted(finished, "--resume goes on from here." if keep is not None else "")
 
 
 def _number_or_text(value: str | None) -> float | str | None:

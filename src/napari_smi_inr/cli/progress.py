@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from math import isfinite
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
     from ..estimation.estimate import Estimate
+    from ..estimation.keep import Keep
     from ..estimation.settings import Settings
     from ..estimation.step import Step
 
@@ -26,8 +27,13 @@ _WIDTH_IN_A_LOG = 120
 _IN_A_LOG = 15.0  # seconds between lines where nobody watches a terminal
 
 
-def fit_with_progress(dataset: DiffusionDataset, config: Settings) -> tuple[Estimate, bool]:
-    """Fit, showing progress on stderr.
+def fit_with_progress(dataset: DiffusionDataset, config: Settings, keep: Keep | None = None) -> tuple[Estimate, bool]:
+    """Fit, showing progress, and what befalls the fit, on stderr.
+
+    Parameters
+    ----------
+    dataset, config, keep
+        As for :func:`~napari_smi_inr.methods.fit_steps`.
 
     Returns
     -------
@@ -38,10 +44,18 @@ def fit_with_progress(dataset: DiffusionDataset, config: Settings) -> tuple[Esti
     """
     from ..api import fit_steps
 
-    last, scale = None, dataset.scale
-    with stopping_politely() as stop_asked, bar("{elapsed} done{postfix}", desc="preparing") as shown:
-        for last in fit_steps(dataset, config):
+    last, scale, told = None, dataset.scale, set[str]()
+    with (
+        stopping_politely() as stop_asked,
+        bar("{elapsed} done{postfix}", desc="preparing") as shown,
+        closing(fit_steps(dataset, config, keep)) as steps,
+    ):
+        for last in steps:
             _show(shown, last, scale)
+            for note in last.notes:
+                if note not in told:
+                    shown.write(f"Note: {note}", file=sys.stderr)
+                    told.add(note)
             if stop_asked():
                 return last.field(), False
         shown.total = shown.n
@@ -63,10 +77,10 @@ def _show(shown: Any, step: Step, scale: float) -> None:
         shown.set_description_str(phase)  # shown at once, in a log too
 
 
-def tell_if_interrupted(finished: bool) -> None:
+def tell_if_interrupted(finished: bool, remedy: str = "") -> None:
     """End with the exit code of an interruption, unless the fit ran to its end."""
     if not finished:
-        typer.echo("Interrupted: these are the best so far, not the end of the fit.", err=True)
+        typer.echo(f"Interrupted: these are the best so far, not the end of the fit. {remedy}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED)
 
 

@@ -47,6 +47,8 @@ class Step:
         The curves.
     elapsed, remaining
         Seconds worked, and expected until the end.
+    notes
+        What befell the fit, and how it went on, a sentence each.
     """
 
     phase: str
@@ -56,6 +58,7 @@ class Step:
     elapsed: float
     remaining: float
     _field: Callable[[], Estimate] = field(repr=False)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def fraction(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -96,20 +95,7 @@ class FitStore:
 
 def key_of(dataset: DiffusionDataset, config: Settings) -> str:
     """Fingerprint of what decides a fit: the data and the settings."""
-    digest = hashlib.sha256()
-    acquisition = dataset.acquisition
-    parts: list[Any] = [acquisition.b, acquisition.b_delta, acquisition.directions, dataset.affine]
-    parts += [dataset.mask, dataset.signal[dataset.mask]]
-    for known in (dataset.noise, dataset.deviation):
-        if known is not None:
-            values = np.asarray(known)
-            parts.append(values[dataset.mask] if values.ndim else values)
-    for part in parts:
-        values = np.ascontiguousarray(part)
-        digest.update(f"{values.shape}{values.dtype}".encode())
-        digest.update(values.tobytes())
-    digest.update(json.dumps(config.model_dump(), sort_keys=True).encode())
-    return digest.hexdigest()
+    return dataset.fingerprint(json.dumps(config.model_dump(), sort_keys=True).encode())
 
 
 def _open(place: Path, dataset: DiffusionDataset, config: Settings) -> Estimate:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -14,19 +15,16 @@ from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
 from ..estimation.record import share_at_bound
+from ..memory import is_out_of_memory
 from ..parameters import FOD, SCALARS
 from ..sampling.coordinates import voxel_to_world
 from ..signal_model.spherical_harmonics import P2_SCALE
 from ..signal_model.standard_model import predict_signal
 from .config import FitConfig
+from .evaluation import tissue_in_chunks
 from .model import FieldModel
+from .network import Tissue
 from .voxel_points import voxel_offsets
-
-_CHUNK = 4096
-"""Points evaluated at a time by a processor, whose cache holds their activations."""
-
-_CARD_FEATURES = 2**26
-"""Features evaluated at a time by a graphics card (256 MB), which only many points keep busy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,16 +116,33 @@ class FittedField:
         points = np.asarray(points_mm).reshape(-1, 3)
         scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)
         fod = np.empty((len(points), self.model.network.n_fod), dtype=np.float32)
-        chunk = _CHUNK if self.device.type == "cpu" else max(_CHUNK, _CARD_FEATURES // self.model.encoding.n_features)
         with torch.inference_mode():
-            for start in range(0, len(points), chunk):
-                rows = slice(start, start + chunk)
-                tissue = self.model.at(points[rows])
-                scalars[rows, :4] = tissue.kernel.cpu().numpy()
-                scalars[rows, 4] = tissue.S0.cpu().numpy() * self.scale
-                fod[rows] = tissue.fod.cpu().numpy()
+            for rows, tissue in self._tissue(points):
+                scalars[rows, :4] = tissue.kernel.numpy()
+                scalars[rows, 4] = tissue.S0.numpy() * self.scale
+                fod[rows] = tissue.fod.numpy()
         scalars[:, 5] = P2_SCALE * np.linalg.norm(fod[:, 1:6], axis=1)
         return scalars, fod
+
+    def _tissue(self, points: NDArray[np.floating]) -> Iterator[tuple[slice, Tissue]]:
+        """The tissue at points, some at a time; by the processor where memory runs out on the network's device."""
+        try:
+            yield from tissue_in_chunks(self.model, points)
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or self.device.type == "cpu":
+                raise
+        words = f"Memory ran out on {self.device.type}: the field is evaluated by the processor instead."
+        warnings.warn(words, RuntimeWarning, stacklevel=2)
+        yield from tissue_in_chunks(self._on_processor, points)
+
+    @cached_property
+    def _on_processor(self) -> FieldModel:
+        """The network in the processor's memory."""
+        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
+        model = FieldModel(self.config, self.detail, weights["encoding.centre"])
+        model.load_state_dict(weights)
+        return model.eval().requires_grad_(False)
 
     @cached_property
     def _voxels(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

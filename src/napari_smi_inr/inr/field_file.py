@@ -5,33 +5,27 @@ Nothing in it can run code; unknown or damaged files are refused before anything
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import struct
 from collections.abc import Mapping
-from contextlib import suppress
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from ..acquisition import Acquisition
-from ..errors import InputError
 from ..estimation.device import resolve_device
 from ..parameters import TABLE_VERSION
 from .config import FitConfig
 from .field import FittedField
 from .model import FieldModel
+from .tensor_file import read_tensors, write_tensors
 
 FORMAT = "napari-smi-inr field"
 FORMAT_VERSION = 1
-_KEY = "napari_smi_inr"
+_KNOWN = {"format": FORMAT, "version": FORMAT_VERSION, "parameter_table": TABLE_VERSION}
 _PROTOCOL = ("b", "b_delta", "directions")
 
 
@@ -43,32 +37,19 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
     InputError
         If the file cannot be written there.
     """
-    tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in _unshared(field.model).items()}
+    tensors = {f"model.{name}": tensor for name, tensor in _unshared(field.model).items()}
     tensors |= {f"protocol.{name}": torch.as_tensor(getattr(field.acquisition, name)) for name in _PROTOCOL}
     tensors["affine"] = torch.as_tensor(field.affine)
     tensors["mask"] = torch.from_numpy(field.mask.astype(np.uint8))
     header = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "parameter_table": TABLE_VERSION,
+        **_KNOWN,
         "config": field.config.model_dump(),
         "detail": field.detail,
         "scale": field.scale,
         "record": dict(field.record),
         "training": dict(field.training),
     }
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(save(tensors, metadata={_KEY: json.dumps(header)}))
-        os.replace(partial, target)
-    except OSError as error:
-        raise InputError(
-            target, f"cannot be written ({error.strerror}).", "Choose a folder you may write to."
-        ) from error
-    finally:
-        with suppress(OSError):  # gone already, or never made
-            partial.unlink()
+    write_tensors(Path(path), tensors, header)
 
 
 def _unshared(model: FieldModel) -> Mapping[str, torch.Tensor]:
@@ -93,36 +74,11 @@ def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
         If the file is missing, damaged, of another kind, or from a newer version; or the device
         does not exist.
     """
-    source, place = Path(path), resolve_device(device)
-    try:
-        with safe_open(source, framework="pt") as file:
-            header = _header(source, file.metadata())
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        return _build(header, tensors, place)
-    except FileNotFoundError as error:
-        raise InputError(source, "there is no such file.", "Check the path.") from error
-    except (OSError, SafetensorError, struct.error) as error:
-        raise InputError(source, f"is not a readable field file ({error}).", "Was it copied whole?") from error
-    except (LookupError, TypeError, ValueError, RuntimeError, ValidationError) as error:
-        if isinstance(error, InputError) and error.where == str(source):
-            raise
-        raise InputError(source, f"is damaged: {_brief(error)}.", "Fit again, or fetch a fresh copy.") from error
+    place = resolve_device(device)
+    return read_tensors(Path(path), "field", _KNOWN, partial(_build, device=place), "Fit again, or fetch a fresh copy.")
 
 
-def _header(source: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    """The JSON header, after checking that this file is ours and not from the future."""
-    if not metadata or _KEY not in metadata:
-        raise InputError(source, "is a safetensors file, but holds no field.", "Choose a file saved by this program.")
-    header = json.loads(metadata[_KEY])
-    if header["format"] != FORMAT:
-        raise InputError(source, f"holds {header['format']!r}, not a field.", "Choose a file saved by this program.")
-    for name, known in (("version", FORMAT_VERSION), ("parameter_table", TABLE_VERSION)):
-        if header[name] > known:
-            raise InputError(source, f"comes from a newer version ({name} {header[name]}).", "Update napari-smi-inr.")
-    return dict(header)
-
-
-def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], device: torch.device) -> FittedField:
+def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], *, device: torch.device) -> FittedField:
     _check_numbers(header, tensors)
     config = FitConfig.model_validate(header["config"])
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -159,7 +115,3 @@ def _check_size(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
     found = (tuple(weights["encoding.frequencies"].shape), tuple(weights["network.heads.weight"].shape)[1])
     if found != ((3, config.features), config.width) or config.layers > 64:
         raise ValueError("its weights do not fit its settings")
-
-
-def _brief(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

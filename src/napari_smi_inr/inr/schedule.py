@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from .state import State
+
 WARM_UP = 0.3
 """Share of a one-cycle schedule spent raising the learning rate."""
 
@@ -34,6 +36,7 @@ class Schedule:
         self.kind, self.batches = kind, batches
         self.end = epochs * batches
         self._cool_from: int | None = None
+        self._hot = 1.0
 
     def rate(self, step: int) -> float:
         """Factor for a step, 0 to 1."""
@@ -50,6 +53,21 @@ class Schedule:
         if self._cool_from is None and end < self.end:
             self._hot = self.rate(step)
             self._cool_from, self.end = step, end
+
+    def end_at(self, step: int) -> None:
+        """End before this step."""
+        self.end = min(self.end, step)
+
+    def state(self) -> State:
+        """All that has been decided on the way."""
+        return State({}, {"end": self.end, "cool_from": self._cool_from, "hot": self._hot})
+
+    def restore(self, state: State) -> None:
+        """Decide as in another fit of the same plan; a ValueError if it cannot be one."""
+        self.end, self._hot = state.count("end"), state.number("hot")
+        self._cool_from = None if state.numbers["cool_from"] is None else state.count("cool_from")
+        if self._cool_from is not None and self._cool_from >= self.end:
+            raise ValueError("it cools down after its end")
 
 
 def _falling(progress: float) -> float:
@@ -88,3 +106,12 @@ class Watch:
     def memorising(self) -> bool:
         """The error has stayed clearly above its best for long: what is learnt now is noise."""
         return self._worse >= self._patience
+
+    def state(self) -> State:
+        """All that the next judgement depends on."""
+        return State({}, {"best": self.best, "trained": self._trained, "worse": self._worse})
+
+    def restore(self, state: State) -> None:
+        """Judge on from there."""
+        self.best, self._trained = state.number("best"), state.number("trained")
+        self._worse = state.count("worse")

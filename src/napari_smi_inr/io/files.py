@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 
 from ..errors import InputError
 
 _CHUNK = 1 << 20
+_ABANDONED = 3600.0  # seconds since the last word of a file under way
 
 
 def readable_file(path: str | Path, what: str) -> Path:
@@ -66,31 +69,55 @@ def output_folder(folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(folder, f"cannot be made: {error.strerror}.", "Choose a folder you may write to.") from None
+        raise InputError(
+            folder, f"cannot be made: {error.strerror or error}.", "Choose a folder you may write to."
+        ) from None
     return folder
 
 
+def sidecar_of(image: Path) -> Path:
+    """The JSON beside an image that describes it."""
+    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[BufferedWriter]:
+def replacing(path: Path, described_by: Path | None = None) -> Iterator[BufferedWriter]:
     """Write a file whole or not at all: beside its place first, then moved there.
 
-    Of several processes or threads that write it at once, one wins.
+    A file that describes the old one, if named, goes with it: rather no description than a wrong one.
+
+    Of several processes or threads that write it at once, one wins. Whoever is killed in the midst leaves a part
+    behind, which the next to write this file removes once it is old.
 
     Raises
     ------
     InputError
-        If the folder cannot be written to or the disk is full.
+        If the folder cannot be written to or is gone, or the disk is full.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
+        _remove_leftovers(path)
         with part.open("wb") as stream:
             yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # or a power cut might leave the name without the content
+        if described_by is not None:
+            described_by.unlink(missing_ok=True)
         part.replace(path)
     except OSError as error:
         remedy = "Choose a folder you may write to, with room on its disk."
-        raise InputError(path, f"cannot be written: {error.strerror}.", remedy) from None
+        raise InputError(path, f"cannot be written: {error.strerror or error}.", remedy) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or the folder is
+            part.unlink()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote a file."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..parameters import FOD, PARAMETERS, Parameter
-from .files import output_folder, replacing
+from .files import output_folder, replacing, sidecar_of
 from .nifti import write_image
 
 _MODEL = {
@@ -92,7 +92,7 @@ def save_map(
         If the file cannot be written.
     """
     target = output_folder(Path(path).parent) / Path(path).name
-    write_image(target, values, affine)
+    write_image(target, values, affine, described=True)
     write_sidecar(target, about(PARAMETERS[symbol]), record)
     return target
 
@@ -135,7 +135,7 @@ def save_fod(
             "AntipodalSymmetry": True,
         },
     }
-    write_image(target, np.nan_to_num(fod), affine)
+    write_image(target, np.nan_to_num(fod), affine, described=True)
     write_sidecar(target, meaning, record)
     return target
 
@@ -148,7 +148,7 @@ def about(parameter: Parameter) -> dict[str, str]:
 def write_sidecar(image: Path, about: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
     """Write the JSON beside an image; do it last, so that it never describes a map that is not there."""
     text = json.dumps({**about, "Model": _MODEL, **record}, indent=2, ensure_ascii=False)
-    path = image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    path = sidecar_of(image)
     with replacing(path) as stream:
         stream.write((text + "\n").encode())
     return path

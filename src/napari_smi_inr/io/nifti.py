@@ -18,7 +18,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .files import readable_file, replacing
+from .files import readable_file, replacing, sidecar_of
 
 _DAMAGED = (ImageFileError, HeaderDataError, WrapStructError, OSError, EOFError, ValueError, KeyError, zlib.error)
 _FORMATS = "Give a whole .nii or .nii.gz file."
@@ -148,7 +148,7 @@ def read_map(path: str | Path, what: str, grid: Grid) -> tuple[NDArray[np.float3
     return np.ascontiguousarray(apply_orientation(values, turn)), "" if same_axes else note
 
 
-def write_image(path: Path, data: NDArray[np.generic], affine: NDArray[np.float64]) -> None:
+def write_image(path: Path, data: NDArray[np.generic], affine: NDArray[np.float64], *, described: bool = False) -> None:
     """Write an image as float32, the same bytes every time, whole or not at all.
 
     Parameters
@@ -159,6 +159,8 @@ def write_image(path: Path, data: NDArray[np.generic], affine: NDArray[np.float6
         (X, Y, Z) or (X, Y, Z, V).
     affine
         (4, 4) from voxel indices to RAS millimetres, kept in both sform and qform.
+    described
+        Whether a JSON beside it is ours and describes it: that of an older image is removed with it.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def write_image(path: Path, data: NDArray[np.generic], affine: NDArray[np.float6
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    with replacing(path) as stream:
+    with replacing(path, sidecar_of(path) if described else None) as stream:
         if path.suffix != ".gz":
             image.to_stream(stream)
             return

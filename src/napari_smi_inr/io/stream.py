@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .files import output_folder, replacing
+from .files import output_folder, replacing, sidecar_of
 
 _LARGEST_AXIS = np.iinfo(np.int16).max  # of a NIfTI-1 header
 
@@ -22,6 +22,8 @@ def stream_image(
     path: str | Path, shape: tuple[int, int, int], affine: NDArray[np.float64], pieces: Iterable[NDArray[np.floating]]
 ) -> Path:
     """Write a float32 NIfTI from consecutive stretches of its voxels; the file appears whole or not at all.
+
+    The JSON beside an older image of this name is removed with it.
 
     Parameters
     ----------
@@ -45,7 +47,8 @@ def stream_image(
     if max(shape) > _LARGEST_AXIS:
         fault = f"would have {' x '.join(map(str, shape))} voxels; NIfTI allows {_LARGEST_AXIS} along an axis."
         raise InputError(target, fault, "Choose a smaller factor.")
-    with replacing(target) as file, _packed(file) if target.suffix == ".gz" else nullcontext(file) as stream:
+    whole = replacing(target, sidecar_of(target))
+    with whole as file, _packed(file) if target.suffix == ".gz" else nullcontext(file) as stream:
         stream.write(_header(shape, affine))
         for piece in pieces:
             stream.write(np.ascontiguousarray(piece, "<f4").tobytes())

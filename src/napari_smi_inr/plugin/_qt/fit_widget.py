@@ -14,18 +14,22 @@ from ..fitting.devices import find_devices
 from ..fitting.fit_controller import FitController, explain
 from ..fitting.fit_job import Outcome
 from ..fitting.fit_session import FitSession, quality_text
+from ..fitting.kept_fits import KeptFit, forget_fit
 from ..fitting.scan_request import ScanRequest
 from ..helper import Attempt
 from .data_section import DataSection
 from .ending import end_with_python
 from .errand import Errand
 from .form import Column, Section
+from .kept_fit_offer import KeptFitOffer
 from .model_section import ModelSection
 from .result_section import ResultSection
 from .run_section import RunSection
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
+    from ...estimation.keep import Keep
+    from ...estimation.settings import Settings
 
 _WIDTH = 340
 
@@ -49,6 +53,7 @@ class FitWidget(QWidget):
         self.session = self.controller.session
         self.data, self.model = DataSection(napari_viewer), ModelSection()
         self.run, self.result = RunSection(), ResultSection()
+        self.offer = KeptFitOffer()
         self._run_at_once = False
         self._docked = False
         self._closed = False
@@ -93,6 +98,7 @@ class FitWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setSpacing(2)
         layout.addWidget(Column(self.questions))
+        layout.addWidget(self.offer)
         layout.addWidget(Section("Run", self.run), stretch=1)
         layout.addWidget(Section("Result", self.result))
         self.setMinimumWidth(_WIDTH)
@@ -106,6 +112,8 @@ class FitWidget(QWidget):
         self.run.pause_requested.connect(self.session.pause)
         self.run.resume_requested.connect(self.session.resume)
         self.run.stop_requested.connect(self.session.stop)
+        self.offer.resume_requested.connect(self._go_on)
+        self.offer.forget_requested.connect(self._forget)
         self.result.zoom_requested.connect(self.controller.add_zoom)
         self.result.export_requested.connect(self.controller.export)
         self.result.open_requested.connect(self.controller.open)
@@ -122,6 +130,7 @@ class FitWidget(QWidget):
         if self._closed:
             return
         self.dataset = None
+        self.offer.show_kept(None)
         self._show_status()
         if request is None:
             self.data.table.show_text("Open a diffusion scan, or take File > Open Sample.")
@@ -137,6 +146,7 @@ class FitWidget(QWidget):
             return
         self.dataset = result.value
         self.session.prepare()
+        self._look_for_kept()
         self._show_dataset()
         self._show_status()
         self._run_if_wished()
@@ -154,11 +164,30 @@ class FitWidget(QWidget):
         except InputError as error:
             show_error(str(error))
             return
+        self._start(config)
+
+    def _start(self, config: Settings, keep: Keep | None = None) -> None:
+        if self.dataset is None:
+            return
         self.run.show_quality("")
         for section in self.questions:
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
-        self.controller.run(self.dataset, config)
+        self.controller.run(self.dataset, config, keep)
+
+    def _look_for_kept(self) -> None:
+        """Offer to go on with a fit of the present scan, if one was cut short."""
+        if (dataset := self.dataset) is not None:
+            self.controller.find_kept(
+                dataset, lambda kept: self.offer.show_kept(kept) if self.dataset is dataset else None
+            )
+
+    def _go_on(self, kept: KeptFit) -> None:
+        self._start(kept.config, kept.keep)
+
+    def _forget(self, kept: KeptFit) -> None:
+        forget_fit(kept.keep)
+        self.offer.show_kept(None)
 
     def _show_dataset(self) -> None:
         if self.dataset is not None:
@@ -166,9 +195,12 @@ class FitWidget(QWidget):
 
     def _show_status(self) -> None:
         self.run.show_status(self.session.status, ready=self.dataset is not None)
+        self.offer.set_busy(self.session.status.busy)
 
     def _show_quality(self, outcome: Outcome) -> None:
         self.run.show_quality(quality_text(outcome.field) if outcome.field else "")
+        self.offer.show_kept(None)
+        self._look_for_kept()
 
     def _show_field(self, field: Estimate | None) -> None:
         self.result.show_field(field)

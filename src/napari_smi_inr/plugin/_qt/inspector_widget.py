@@ -14,6 +14,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
+from ...errors import InputError
 from ..helper import Attempt
 from ..inspecting.evidence import Evidence, Question
 from ..inspecting.evidence_text import summary, values_text, write_evidence
@@ -107,8 +108,8 @@ class InspectorWidget(QWidget):
             return
         try:
             write_evidence(self.evidence, path)
-        except OSError as error:
-            show_error(f"{path}: could not be written ({error.strerror}). Choose another folder.")
+        except InputError as error:
+            show_error(str(error))
             return
         show_info(f"Wrote {path}.")
 

@@ -28,10 +28,12 @@ from ..napari_compat import main_window, unwrapped
 from ..zoom.session import ZoomSession, session_of
 from .fit_job import Outcome
 from .fit_session import FitSession, State, Status
+from .kept_fits import KeptFit, find_fit, place_for
 from .scan_request import ScanRequest
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
+    from ...estimation.keep import Keep
 
 PLUGIN = "napari-smi-inr"
 _TICKS = 20  # few: each redraws the window
@@ -86,10 +88,19 @@ class FitController:
 
         self._help(request.load, deliver)
 
-    def run(self, dataset: DiffusionDataset, config: Settings) -> None:
-        """Start a fit, unless one is under way."""
+    def find_kept(self, dataset: DiffusionDataset, done: Callable[[KeptFit | None], None]) -> None:
+        """Look, on a thread, for a fit of a scan that was cut short, and tell of it, unless everything has closed."""
+
+        def deliver(result: Attempt) -> None:
+            if not self._closed:
+                done(result.value)
+
+        self._help(partial(find_fit, dataset), deliver)
+
+    def run(self, dataset: DiffusionDataset, config: Settings, keep: Keep | None = None) -> None:
+        """Start a fit, or go on with the one that is kept there, unless one is under way."""
         try:
-            job = self.session.begin(dataset, config)
+            job = self.session.begin(dataset, config, keep or place_for(dataset, config))
         except InputError as error:
             show_error(str(error))
             return

@@ -17,6 +17,7 @@ from ..pace import Pace
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
+    from ...estimation.keep import Keep
     from ...estimation.step import Step
 
 Steps = Callable[[DiffusionDataset, Settings], "Iterator[Step]"]
@@ -111,11 +112,15 @@ class FitJob(Job):
         What to fit and how.
     steps
         The fit itself; by default :func:`~napari_smi_inr.fit_steps`.
+    keep
+        Where that keeps its state.
     """
 
-    def __init__(self, dataset: DiffusionDataset, config: Settings, steps: Steps | None = None) -> None:
+    def __init__(
+        self, dataset: DiffusionDataset, config: Settings, steps: Steps | None = None, keep: Keep | None = None
+    ) -> None:
         self.dataset, self.config = dataset, config
-        self._given_steps = steps
+        self._given_steps, self._keep = steps, keep
         self._go = threading.Event()
         self._go.set()
         self._stop = threading.Event()
@@ -163,7 +168,9 @@ class FitJob(Job):
     def _steps(self) -> Iterator[Step]:
         from ...methods import fit_steps  # brings torch: seconds, on this thread
 
-        return (self._given_steps or fit_steps)(self.dataset, self.config)
+        if self._given_steps is not None:
+            return self._given_steps(self.dataset, self.config)
+        return fit_steps(self.dataset, self.config, self._keep)
 
     def _wait(self) -> Iterator[None]:
         """Let the window breathe; while paused, come up now and then so that napari can end the thread."""

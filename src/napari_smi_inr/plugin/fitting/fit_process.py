@@ -22,6 +22,7 @@ from .fit_job import Job, Outcome, Update
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
+    from ...estimation.keep import Keep
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -120,16 +121,20 @@ class ProcessJob(Job):
         One that waits.
     dataset, config
         What to fit and how.
+    keep
+        Where the fit keeps its state.
     """
 
-    def __init__(self, process: FitProcess, dataset: DiffusionDataset, config: Settings) -> None:
+    def __init__(
+        self, process: FitProcess, dataset: DiffusionDataset, config: Settings, keep: Keep | None = None
+    ) -> None:
         self.dataset, self.config = dataset, config
         self.ended = threading.Event()
         self._paused = False
         self._process = process
         self._stopped = False
         self._abandoned = False
-        process.tell((dataset, config))
+        process.tell((dataset, config, None, keep))
 
     @property
     @override

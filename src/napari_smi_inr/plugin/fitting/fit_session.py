@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from psygnal import Signal
@@ -17,12 +16,20 @@ from ...estimation.settings import Settings
 from ..pace import Pace
 from .fit_job import FitJob, Job, Outcome, Update
 from .fit_process import FitProcess, ProcessJob
+from .kept_fits import forget_fit
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
+    from ...estimation.keep import Keep
     from ...estimation.step import Step
 
-MakeJob = Callable[[DiffusionDataset, Settings], Job]
+
+class MakeJob(Protocol):
+    """Makes the job of a fit."""
+
+    def __call__(self, dataset: DiffusionDataset, config: Settings, *, keep: Keep | None) -> Job:
+        """Of these data, with these settings, kept there."""
+
 
 DRAWING_SHARE = 0.05
 """Largest share of the time that drawing may take: without a graphics card one picture of a window costs 0.1 s."""
@@ -128,6 +135,7 @@ class FitSession:
         self.make_job = make_job or self._apart
         self._process: FitProcess | None = None  # waits for the next fit
         self._job: Job | None = None
+        self._keep: Keep | None = None
         self._closed = False
         self.status = Status()
         self.curves = Curves()
@@ -161,12 +169,12 @@ class FitSession:
         process.end()
         return None
 
-    def _apart(self, dataset: DiffusionDataset, config: Settings) -> Job:
+    def _apart(self, dataset: DiffusionDataset, config: Settings, *, keep: Keep | None) -> Job:
         process = self._waiting() or FitProcess.started()
-        return ProcessJob(process, dataset, config) if process else FitJob(dataset, config)
+        return ProcessJob(process, dataset, config, keep) if process else FitJob(dataset, config, keep=keep)
 
-    def begin(self, dataset: DiffusionDataset, config: Settings) -> Job:
-        """Prepare a fit, whose :meth:`Job.run` the caller puts on a thread.
+    def begin(self, dataset: DiffusionDataset, config: Settings, keep: Keep | None = None) -> Job:
+        """Prepare a fit, whose :meth:`Job.run` the caller puts on a thread; what it kept goes once it has ended well.
 
         Raises
         ------
@@ -175,7 +183,8 @@ class FitSession:
         """
         if self._job is not None:
             raise InputError("fit", "one is already running.", "Stop it first, or wait for it.")
-        self._job = self.make_job(dataset, config)
+        self._job = self.make_job(dataset, config, keep=keep)
+        self._keep = keep
         self.curves = Curves()
         self.curves_grew.emit(self.curves)
         self._set(State.RUNNING, 0.0, f"Preparing {dataset.n_voxels:,} voxels …")
@@ -229,6 +238,8 @@ class FitSession:
         asked = job.dataset.n_voxels if job else 0
         if job is not None:
             job.abandon()  # nobody may have waited until it had ended
+        if self._keep is not None and outcome.field and not (outcome.stopped or outcome.error):
+            forget_fit(self._keep)
         fraction = self.status.fraction if outcome.stopped or outcome.error else 1.0
         self._set(State.IDLE, fraction, _end_text(outcome, asked))
         self.ended.emit(outcome)
@@ -250,6 +261,7 @@ def quality_text(fitted: Estimate) -> str:
         lines.append(f"Error on the volumes fitted: {_error(all_told, fitted)}")
     if "held_out_volumes" in quality and not math.isfinite(held_out):
         lines.append("No volumes were held out, so nothing tells whether noise was learnt.")
+    lines += quality.get("notes", ())
     at_bound = {s: v for s, v in quality["share_at_bound"].items() if v >= 0.01}
     listed = ", ".join(f"{symbol} {share:.0%}" for symbol, share in at_bound.items())
     lines.append(f"Voxels at a bound: {listed}." if listed else "No parameter sits at its bounds.")

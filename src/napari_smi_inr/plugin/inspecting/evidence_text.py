@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 
 from ...estimation.record import at_bound
+from ...io.files import replacing
 from ...parameters import PARAMETERS
 from .evidence import ANGLES, Evidence
 
@@ -73,16 +75,17 @@ def write_evidence(evidence: Evidence, path: Path) -> None:
 
     Raises
     ------
-    OSError
+    InputError
         If the file cannot be written.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        for line in _head(evidence):
-            file.write(f"# {line}\n")
-        table = csv.DictWriter(file, _COLUMNS)
-        table.writeheader()
-        for row in (*_measured(evidence), *_against_b(evidence), *_against_angle(evidence)):
-            table.writerow({key: _number(value) for key, value in row.items()})
+    text = StringIO(newline="")
+    text.writelines(f"# {line}\n" for line in _head(evidence))
+    table = csv.DictWriter(text, _COLUMNS)
+    table.writeheader()
+    for row in (*_measured(evidence), *_against_b(evidence), *_against_angle(evidence)):
+        table.writerow({key: _number(value) for key, value in row.items()})
+    with replacing(path) as stream:
+        stream.write(text.getvalue().encode())
 
 
 def _head(evidence: Evidence) -> Iterator[str]:

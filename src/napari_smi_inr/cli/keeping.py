@@ -1,0 +1,77 @@
+"""Nothing lost: checkpoints beside the results, and another place for results where theirs is not to be had."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ..errors import InputError
+from ..methods import METHODS
+
+if TYPE_CHECKING:
+    from ..estimation.estimate import Estimate
+    from ..estimation.keep import Keep
+
+
+def checkpoint_at(path: Path, resume: bool, method: str) -> Keep | None:
+    """Where a fit is kept while it is under way, if its method can be; says on stderr what is there from before.
+
+    Raises
+    ------
+    InputError
+        If it is to be resumed, and its method keeps nothing.
+    """
+    from ..estimation.keep import Keep
+
+    if not METHODS[method].keeps:
+        if resume:
+            raise InputError("--resume", f"{method} keeps no checkpoints.", "Leave it out: the fit begins anew.")
+        return None
+    there = path.is_file()
+    if resume and not there:
+        typer.echo(f"There is no checkpoint {path}: the fit begins at its beginning.", err=True)
+    if there and not resume:
+        typer.echo(f"{path} is of a fit that was cut short; --resume would go on with it.", err=True)
+    return Keep(path, resume and there)
+
+
+def forget(keep: Keep | None) -> None:
+    """Remove the checkpoint of a fit whose results are written."""
+    if keep is not None:
+        with suppress(OSError):  # it does no harm
+            keep.path.unlink()
+
+
+def write_somewhere(field: Estimate, folder: Path, name: str) -> tuple[list[Path], InputError | None]:
+    """Write results into a folder; where that cannot be done, into a new one elsewhere.
+
+    Returns
+    -------
+    The files, and the error if they had to go elsewhere.
+
+    Raises
+    ------
+    InputError
+        If they can be written nowhere.
+    """
+    from ..results import label_of, write_results
+
+    try:
+        return write_results(field, folder, name, label_of(field)), None
+    except InputError as error:
+        fault = error
+    for place in (Path(), Path.home(), Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            rescue = Path(tempfile.mkdtemp(prefix=f"{name}-results-", dir=place.absolute()))
+            try:
+                paths = write_results(field, rescue, name, label_of(field))
+            except InputError:
+                shutil.rmtree(rescue, ignore_errors=True)
+                continue
+            return paths, InputError(fault.where, fault.fault, f"The results went to {rescue} instead.")
+    raise fault

@@ -1,0 +1,123 @@
+"""Files appear whole or not at all, whatever becomes of the disk, the folder or the process."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from napari_smi_inr.errors import InputError
+from napari_smi_inr.io.files import replacing
+from napari_smi_inr.io.maps import save_map
+from napari_smi_inr.io.stream import stream_image
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from napari_smi_inr.io.files import replacing
+with replacing(Path(sys.argv[1])) as stream:
+    stream.write(b"half of it" * 100_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from napari_smi_inr.errors import InputError
+from napari_smi_inr.io.files import replacing
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with replacing(Path(sys.argv[1])) as stream:
+        stream.write(b"more than there is room for" * 10_000)
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "map.nii"
+    path.write_bytes(b"old")
+    return path
+
+
+def run(script, path):
+    return subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
+def test_who_is_killed_in_the_midst_leaves_the_old_file(old):
+    assert run(KILLED, old).returncode == -signal.SIGKILL
+    assert old.read_bytes() == b"old"
+    (part,) = old.parent.glob(".*.part")
+    with replacing(old) as stream:
+        stream.write(b"new")
+    assert old.read_bytes() == b"new"
+    assert part.exists()  # it might be of someone who still writes
+    os.utime(part, times=(time.time() - 7200,) * 2)
+    with replacing(old) as stream:
+        stream.write(b"newer")
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limits on Windows")
+def test_a_full_disk_leaves_the_old_file_and_says_so(old):
+    said = run(FULL, old)
+    assert said.stdout.startswith(f"{old}: cannot be written: File too large. Choose a folder"), said.stderr
+    assert old.read_bytes() == b"old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS])
+def test_faults_that_come_when_the_disk_is_asked_to_keep_it_are_told(old, monkeypatch, code):
+    def fail(_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match=os.strerror(code)), replacing(old) as stream:
+        stream.write(b"new")
+    assert old.read_bytes() == b"old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path):
+    folder = tmp_path / "share"
+    folder.mkdir()
+    with pytest.raises(InputError, match="No such file or directory"), replacing(folder / "map.nii"):
+        shutil.rmtree(folder)
+    with pytest.raises(InputError, match="No such file or directory"), replacing(folder / "map.nii") as stream:
+        stream.write(b"new")
+
+
+def test_no_description_outlives_its_image(tmp_path, monkeypatch):
+    """Killed between an image and its side-car, what is left is an image without one."""
+    values, path = np.ones((2, 2, 2), np.float32), tmp_path / "f.nii.gz"
+    save_map("f", values, np.eye(4), path, {"Fit": {"seed": 1}})
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_smi_inr.io.maps.write_sidecar", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            save_map("f", 2 * values, np.eye(4), path, {"Fit": {"seed": 2}})
+    assert path.read_bytes() != before
+    assert not (tmp_path / "f.json").exists()
+
+
+def test_an_export_that_is_broken_off_leaves_the_old_image_and_its_description(tmp_path):
+    path = tmp_path / "f.nii.gz"
+    save_map("f", np.ones((2, 2, 2), np.float32), np.eye(4), path, {})
+    before = path.read_bytes(), (tmp_path / "f.json").read_bytes()
+
+    def pieces():
+        yield np.ones(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stream_image(path, (2, 2, 2), np.eye(4), pieces())
+    assert (path.read_bytes(), (tmp_path / "f.json").read_bytes()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.json", "f.nii.gz"]
