@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
@@ -15,6 +15,7 @@ from napari_smi_inr.estimation.keep import Keep
 from napari_smi_inr.inr import checkpoint, training
 from napari_smi_inr.inr.checkpoint import SHARE, peek
 from napari_smi_inr.inr.config import FitConfig
+from napari_smi_inr.inr.tensor_file import write_tensors
 from napari_smi_inr.inr.training import fit_steps
 
 ALWAYS = 0.0
@@ -58,11 +59,11 @@ def kept(tiny_dataset, path):
 
 
 def edit(path, change_header=lambda header: None, **tensors):
-    """Change numbers of a checkpoint, as bad luck or a stranger might."""
+    """Change numbers of a checkpoint, and sign it as if nothing had been."""
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()[KEY])
     change_header(header)
-    save_file({**load_file(path), **tensors}, path, metadata={KEY: json.dumps(header)})
+    write_tensors(path, {**load_file(path), **tensors}, header)
 
 
 class TestGoingOn:
@@ -169,6 +170,12 @@ def of_another_torch(dataset, settings, path):
     edit(path, lambda header: header["of"]["versions"].update(torch="1.0"))
 
 
+def a_bit_has_flipped(dataset, settings, path):
+    raw = bytearray(path.read_bytes())
+    raw[-1000] ^= 4
+    path.write_bytes(raw)
+
+
 def gone(dataset, settings, path):
     path.unlink()
 
@@ -214,6 +221,7 @@ FAULTS = {
     of_another_scan: "another scan",
     of_another_mask: "another scan, mask",
     of_another_torch: r"other versions: torch '1.0', now",
+    a_bit_has_flipped: "damaged.*changed since",
     gone: "no such file",
     cut: "not a readable checkpoint",
     no_checkpoint: "'napari-smi-inr field', not a checkpoint",

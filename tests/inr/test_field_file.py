@@ -12,6 +12,8 @@ from safetensors.torch import load, save, save_file
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.inr.field_file import FORMAT, FORMAT_VERSION, open_field
+from napari_smi_inr.inr.tensor_file import checksum
+from napari_smi_inr.io.json_text import parse_object
 from napari_smi_inr.parameters import TABLE_VERSION
 
 KEY = "napari_smi_inr"
@@ -26,9 +28,9 @@ def saved(tiny_field, tmp_path_factory):
 
 @pytest.fixture
 def rewrite(saved, tmp_path):
-    """Write the saved field with its header, or its tensors, tampered with."""
+    """Write the saved field with its header, or its tensors, tampered with, and sign it as if nothing had been."""
 
-    def write(change_header=lambda header: None, change_tensors=lambda tensors: None):
+    def write(change_header=lambda header: None, change_tensors=lambda tensors: None, sign=True):
         raw = saved.read_bytes()
         (n,) = struct.unpack("<Q", raw[:8])
         header = json.loads(json.loads(raw[8 : 8 + n])["__metadata__"][KEY])
@@ -36,6 +38,9 @@ def rewrite(saved, tmp_path):
         change_header(header)
         change_tensors(tensors)
         path = tmp_path / "changed.smi.safetensors"
+        header.pop("sha256")
+        if sign:
+            header["sha256"] = checksum(tensors, parse_object(json.dumps(header)))
         path.write_bytes(save(tensors, metadata={KEY: json.dumps(header)}))
         return path
 
@@ -244,6 +249,44 @@ class TestDamage:
     def test_any_tensor_cut_or_not_a_number(self, rewrite, saved, change):
         for name in load(saved.read_bytes()):
             refusal(rewrite(change_tensors=lambda tensors, name=name: tensors.update({name: change(tensors[name])})))
+
+    def test_a_single_changed_bit_is_found_out_wherever_it_is(self, saved, tmp_path):
+        rng, path = np.random.default_rng(1), tmp_path / "field"
+        for _ in range(60):
+            raw = bytearray(saved.read_bytes())
+            raw[rng.integers(2000, len(raw))] ^= 1 << rng.integers(8)
+            path.write_bytes(raw)
+            assert "changed since" in refusal(path).fault
+
+    def test_the_checksum_cannot_be_left_out(self, rewrite):
+        assert "checksum is missing" in refusal(rewrite(sign=False)).fault
+
+    def test_a_field_of_version_1_opens_with_a_word_and_is_saved_with_a_checksum(self, rewrite, tiny_field, tmp_path):
+        field = open_field(rewrite(lambda header: header.update(version=1), sign=False))
+        np.testing.assert_array_equal(field.fod_map(), tiny_field.fod_map())
+        assert "without a checksum" in field.record["notes"][-1]
+        field.save(tmp_path / "again")
+        assert open_field(tmp_path / "again").record == field.record
+        assert b"sha256" in (tmp_path / "again").read_bytes()
+
+    @pytest.mark.parametrize("text", ["\x1b[2J", "\x9b31m", "a\x00b", "\u202egnp.exe", "\udc80"])
+    def test_text_that_would_command_a_terminal_does_not_reach_it(self, rewrite, text):
+        field = open_field(rewrite(lambda header: header["record"]["notes"].append(text)))
+        assert field.record["notes"][-1] == text.translate(dict.fromkeys(map(ord, "\x1b\x9b\0\u202e\udc80"), "\ufffd"))
+
+    @pytest.mark.parametrize(
+        "story",
+        [{"epochs": "x"}, {"held_out_volumes": 5}, {"held_out_volumes": [1000]}, {"rmse": []}, {"held_out_rmse": {}}],
+    )
+    def test_a_story_of_training_that_cannot_be(self, rewrite, story):
+        refusal(rewrite(lambda header: header["training"].update(story)))
+
+    def test_a_small_file_cannot_ask_for_a_large_network(self, rewrite):
+        def widen(tensors):
+            tensors["model.network.heads.weight"] = torch.zeros(10, 10_000)
+            tensors["model.encoding.frequencies"] = torch.zeros(3, 50_000)
+
+        refusal(rewrite(lambda header: header["config"].update(width=10_000, features=50_000, layers=64), widen))
 
     def test_tensors_too_many(self, rewrite):
         refusal(rewrite(change_tensors=lambda tensors: tensors.update({"model.extra": torch.ones(1)})))

@@ -17,6 +17,9 @@ TABLE_HEADER = ("b [ms/µm²]", "shape", "volumes")
 SHAPE_RANGE = (-0.5, 1.0)
 """Least and largest b_delta: planar and linear encoding."""
 
+MOST_VOLUMES = 8192
+"""Volumes of the longest protocol that is handled; grouping them into shells compares every two."""
+
 _SHAPE_ROUNDING = 1e-3
 _UNIT_TOLERANCE = 1e-4
 _ONE_SHELL_SPREAD = 0.3  # ms/µm²: a wider chain of b-values is a continuous design, not one shell
@@ -131,6 +134,9 @@ class Acquisition:
                 f"b {self.b.shape}, b_delta {self.b_delta.shape} and directions {self.directions.shape} do not match.",
                 "Give V b-values, V b_delta and V x 3 directions.",
             )
+
+        if n > MOST_VOLUMES:
+            raise InputError("acquisition", f"has {n} volumes.", f"Give no more than {MOST_VOLUMES}.")
 
     def _check_values(self) -> None:
         low, high = SHAPE_RANGE[0] - _SHAPE_ROUNDING, SHAPE_RANGE[1] + _SHAPE_ROUNDING

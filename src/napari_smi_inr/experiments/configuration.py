@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..io.files import replacing
+from ..io.json_text import read_json
 from .machine import machine, versions
 from .settings import ExperimentSettings
 
@@ -78,20 +79,20 @@ def claim(
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError):
+    try:
+        return read_json(path, "configuration of an experiment")
+    except InputError:
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs, in words."""
     words = []
     for part in _IDENTITY:
-        old, new = before.get(part) or {}, now[part]
+        there, new = before.get(part), now[part]
+        old = there if isinstance(there, dict) else {}
         words += [
             f"{key}: {json.dumps(old.get(key))} there, {json.dumps(new.get(key))} now"
             for key in sorted({*old, *new})

@@ -18,8 +18,9 @@ from ..estimation.settings import Settings
 from ..estimation.voxel_fit import VoxelFit
 from ..inr.field_file import open_field
 from ..io.files import output_folder, replacing
+from ..io.json_text import read_json
 from ..io.maps import map_name
-from ..io.nifti import open_image
+from ..io.nifti import open_image, read_volumes
 from ..parameters import FOD, PARAMETERS, SCALARS
 from ..results import FIELD_SUFFIX, write_results
 
@@ -58,14 +59,14 @@ class FitStore:
         """The fit of this name, if it was made of the same data with the same settings."""
         place = self.folder / label
         try:
-            record = json.loads((place / _RECORD).read_text())
-        except (OSError, ValueError):
+            record = read_json(place / _RECORD, "record of a fit")
+        except InputError:
             return None
         if record.get("key") != key_of(dataset, config):
             return None
         try:
             estimate = _open(place, dataset, config)
-        except (InputError, OSError, ValueError, KeyError):
+        except (InputError, OSError, ValueError, TypeError, LookupError, AttributeError):
             return None  # spoilt since: fitted again
         return StoredFit(estimate, float(record["seconds"]))
 
@@ -103,7 +104,7 @@ def _open(place: Path, dataset: DiffusionDataset, config: Settings) -> Estimate:
     if field.is_file():
         return open_field(field, str(resolve_device(getattr(config, "device", "auto"))))
     maps = {symbol: _read(place / map_name(PARAMETERS[symbol].label)) for symbol in SCALARS}
-    sidecar = json.loads((place / map_name(FOD).replace(".nii.gz", ".json")).read_text())
+    sidecar = read_json(place / map_name(FOD).replace(".nii.gz", ".json"), "side-car")
     quality = sidecar["Quality"]
     return VoxelFit(
         config=config,
@@ -119,7 +120,7 @@ def _open(place: Path, dataset: DiffusionDataset, config: Settings) -> Estimate:
 
 
 def _read(path: Path) -> Any:
-    return np.asarray(open_image(path, "map").dataobj, dtype=np.float32)
+    return read_volumes(open_image(path, "map"))
 
 
 def _remove(folder: Path) -> None:

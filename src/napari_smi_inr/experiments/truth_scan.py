@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from ..io.files import replacing
+from ..io.json_text import read_json
 from ..io.maps import map_name, save_fod, save_maps
 from ..methods import fit_steps, make_settings
 from ..noise_level import estimate_noise
@@ -52,8 +53,9 @@ def kept_truth(original: DiffusionDataset, settings: ExperimentSettings, folder:
         with replacing(record) as stream:
             stream.write(json.dumps({"description": made.description, "notes": made.notes}, indent=2).encode())
     # always from the files: a run that goes on must meet the very same numbers
-    told = json.loads(record.read_text())
-    return MapsSource(read_truth(folder).truth, told["description"], tuple(told["notes"]), original.checksums)
+    told = read_json(record, "record of a truth")
+    notes = tuple(map(str, told.get("notes") or ()))
+    return MapsSource(read_truth(folder).truth, str(told.get("description")), notes, original.checksums)
 
 
 def truth_from_scan(original: DiffusionDataset, settings: ExperimentSettings) -> MapsSource:

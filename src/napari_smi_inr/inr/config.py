@@ -49,7 +49,7 @@ class FitConfig(Settings):
     preset: Literal["fast", "paper"] = "fast"
     lmax: int = Field(4, ge=0, le=8, multiple_of=2, description="highest SH order of the FOD")
     loss: Literal["mse", "rician"] = Field("mse", description="rician needs the noise level")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=1 << 63)
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     detail: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto", "field-of-view"] = Field(
         "auto",
@@ -71,9 +71,9 @@ class FitConfig(Settings):
     )
     nonnegativity: float = Field(5.0, ge=0, description="weight of the FOD non-negativity term")
     grow: bool = Field(True, description="let features, width and batch size grow with the number of voxels")
-    features: int = Field(128, ge=1, description="random frequencies, each giving a sine and a cosine")
-    width: int = Field(128, ge=1, description="units of a hidden layer")
-    layers: int = Field(3, ge=1, description="hidden layers")
+    features: int = Field(128, ge=1, le=100_000, description="random frequencies, each giving a sine and a cosine")
+    width: int = Field(128, ge=1, le=16_384, description="units of a hidden layer")
+    layers: int = Field(3, ge=1, le=64, description="hidden layers")
     activation: Literal["relu", "gelu", "silu"] = "silu"
     share_hidden: bool = Field(
         False, description="hidden layers between first and last use one weight matrix, as the published code does"
@@ -86,7 +86,7 @@ class FitConfig(Settings):
         description="take signals below zero for zero, as published; where noise is Gaussian this makes a noise floor",
     )
     start_from_data: bool = Field(True, description="start the heads at values typical of white matter")
-    batch_size: int = Field(128, ge=1, description="voxels a step")
+    batch_size: int = Field(128, ge=1, le=1 << 20, description="voxels a step")
     learning_rate: float = Field(1e-2, gt=0)
     beta2: float = Field(
         0.99, gt=0, lt=1, description="Adam's memory of squared gradients; fits of few steps need less"

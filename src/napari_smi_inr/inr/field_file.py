@@ -1,6 +1,7 @@
 """The field file: one safetensors file, numbers as tensors and everything else as JSON in its header.
 
-Nothing in it can run code; unknown or damaged files are refused before anything is built from them.
+Nothing in it can run code; unknown or damaged files are refused before anything is built from them. A checksum over
+all it holds finds out a single changed bit. Files of version 1 have none: they open, with a note in their record.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel, NonNegativeInt
 
 from ..acquisition import Acquisition
 from ..estimation.device import resolve_device
@@ -21,11 +23,18 @@ from ..parameters import TABLE_VERSION
 from .config import FitConfig
 from .field import FittedField
 from .model import FieldModel
-from .tensor_file import read_tensors, write_tensors
+from .tensor_file import CHECKSUM, read_tensors, write_tensors
 
 FORMAT = "napari-smi-inr field"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KNOWN = {"format": FORMAT, "version": FORMAT_VERSION, "parameter_table": TABLE_VERSION}
+_UNSIGNED = 1
+"""The version whose files cannot tell whether they are damaged."""
+_UNCHECKED = (
+    "The field file was written by an earlier version, without a checksum: damage to its numbers would not be noticed. "
+    "Save it again to add one."
+)
+_MOST_LAYERS = 64
 _PROTOCOL = ("b", "b_delta", "directions")
 
 
@@ -52,10 +61,11 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
     write_tensors(Path(path), tensors, header)
 
 
-def _unshared(model: FieldModel) -> Mapping[str, torch.Tensor]:
+def _unshared(model: FieldModel) -> dict[str, torch.Tensor]:
     """The state with shared matrices named once: safetensors refuses two names for one memory."""
     seen: dict[int, str] = {}
-    return {name: t for name, t in model.state_dict().items() if seen.setdefault(t.data_ptr(), name) == name}
+    state = model.state_dict(keep_vars=True)
+    return {name: t for name, t in state.items() if seen.setdefault(id(t), name) == name}
 
 
 def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
@@ -75,18 +85,20 @@ def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
         does not exist.
     """
     place = resolve_device(device)
-    return read_tensors(Path(path), "field", _KNOWN, partial(_build, device=place), "Fit again, or fetch a fresh copy.")
+    build = partial(_build, device=place)
+    return read_tensors(Path(path), "field", _KNOWN, build, "Fit again, or fetch a fresh copy.", unsigned=_UNSIGNED)
 
 
 def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], *, device: torch.device) -> FittedField:
     _check_numbers(header, tensors)
     config = FitConfig.model_validate(header["config"])
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    _check_size(config, weights)
+    _check_shapes(config, weights)
     model = FieldModel(config, float(header["detail"]), weights["encoding.centre"])
-    missing, unexpected = model.load_state_dict(weights, strict=False)
-    if unexpected or (missing and not config.share_hidden):
-        raise ValueError(f"its weights do not fit its settings ({', '.join([*missing, *unexpected])})")
+    model.load_state_dict(weights, strict=not config.share_hidden)
+    record = dict(header["record"])
+    if CHECKSUM not in header:
+        record["notes"] = [*record.get("notes", ()), _UNCHECKED]
     return FittedField(
         model=model.eval().requires_grad_(False).to(device),
         config=config,
@@ -95,9 +107,20 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], *, de
         mask=tensors["mask"].numpy().astype(bool),
         scale=float(header["scale"]),
         acquisition=Acquisition(*(tensors[f"protocol.{name}"].numpy() for name in _PROTOCOL)),
-        record=dict(header["record"]),
+        record=record,
         training=dict(header["training"]),
     )
+
+
+class _Told(BaseModel):
+    """What others rely on in a field's record and in the story of its training; more may be there."""
+
+    inputs: dict[str, str] = {}
+    notes: list[str] = []
+    epochs: float = 0.0
+    held_out_volumes: list[NonNegativeInt] = []
+    held_out_rmse: float = math.nan
+    rmse: float = math.nan
 
 
 def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -106,12 +129,18 @@ def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor
     bad += [name for name in ("scale", "detail") if not 0 < float(header[name]) < math.inf]
     shapes = {"affine": (4, 4), "mask": (*tensors["mask"].shape, 1, 1, 1)[:3], "model.encoding.centre": (3,)}
     bad += [name for name, shape in shapes.items() if tensors[name].shape != shape]
-    if bad:
-        raise ValueError(f"no use can be made of {', '.join(bad)}")
+    if bad or not tensors["mask"].any() or np.linalg.det(tensors["affine"].numpy()[:3, :3]) == 0:
+        raise ValueError(f"no use can be made of {', '.join(bad) or 'its mask or affine'}")
+    told = [_Told.model_validate(header[part]) for part in ("record", "training")]
+    if max(told[1].held_out_volumes, default=0) >= len(tensors["protocol.b"]):
+        raise ValueError("it tells of volumes that its protocol does not have")
 
 
-def _check_size(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse settings that ask for a larger network than the file holds, before it is built."""
-    found = (tuple(weights["encoding.frequencies"].shape), tuple(weights["network.heads.weight"].shape)[1])
-    if found != ((3, config.features), config.width) or config.layers > 64:
+def _check_shapes(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that are not those of the settings, before memory is set aside for a network of these."""
+    if config.layers > _MOST_LAYERS or max(config.width, config.features) > max(map(torch.numel, weights.values())):
+        raise ValueError("its weights do not fit its settings")
+    with torch.device("meta"):  # shapes without numbers
+        expected = _unshared(FieldModel(config, 1.0, torch.zeros(3)))
+    if {name: t.shape for name, t in weights.items()} != {name: t.shape for name, t in expected.items()}:
         raise ValueError("its weights do not fit its settings")

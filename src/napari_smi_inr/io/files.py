@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,18 +32,24 @@ def readable_file(path: str | Path, what: str) -> Path:
     Raises
     ------
     InputError
-        If it is missing, a folder, empty or not readable.
+        If it is missing, a folder, a pipe, empty or not readable.
     """
-    path = Path(path).expanduser()
     try:
-        with path.open("rb") as stream:
-            empty = not stream.read(1)
+        path = Path(path).expanduser()
+        kind = path.stat().st_mode
+        if stat.S_ISREG(kind):  # opening a pipe could wait for ever
+            with path.open("rb") as stream:
+                empty = not stream.read(1)
     except FileNotFoundError:
         raise InputError(path, f"there is no such file ({what}).", "Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(path, f"is a folder, not a file ({what}).", "Give the file inside it.") from None
     except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}.", "Check its permissions.") from None
+        raise InputError(path, f"cannot be read: {error.strerror}.", "Check its path and permissions.") from None
+    except (ValueError, RuntimeError) as error:  # a name with a zero byte, or a home of no one
+        raise InputError(ascii(str(path)), f"is no path ({error}).", "Check the path.") from None
+    if stat.S_ISDIR(kind):
+        raise InputError(path, f"is a folder, not a file ({what}).", "Give the file inside it.")
+    if not stat.S_ISREG(kind):
+        raise InputError(path, f"is no ordinary file but a device or a pipe ({what}).", "Save it as a file first.")
     if empty:
         raise InputError(path, f"is empty ({what}).", "Copy or export it again.")
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +19,14 @@ BVAL_SUFFIXES = (".bval", ".bvals")
 BVEC_SUFFIXES = (".bvec", ".bvecs")
 BDELTA_SUFFIXES = (".bdelta", ".bshape", ".beta")
 
+_PLAIN_TEXT = "Give a plain text file with numbers only."
 _S_PER_MM2 = 100.0  # a largest b-value above this cannot be in ms/µm²
 _LENGTH_REPAIR = 0.05  # how far from unit length a direction may be and still be mended
 _LENGTH_ROUNDING = 1e-3  # of a few printed decimals, not worth a word
-_LARGEST_TABLE = 1 << 24  # bytes; nothing this big is a gradient table
+_LARGEST_B = 1000.0  # ms/µm²; ten times what any scanner reaches
+_LARGEST_TABLE = 1 << 22  # bytes; nothing this big is a gradient table
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_LONGEST_NUMBER = 64  # characters; Python's own float() would also take 1_000 and other alphabets
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def read_gradients(
     bvec_file = _given_or_beside(bvec, dwi, BVEC_SUFFIXES, "directions", "bvec")
     bdelta_file = readable_file(bdelta, "b_delta") if bdelta else find_sidecar(dwi, BDELTA_SUFFIXES)
     b, unit_note = to_ms_per_um2(_read_row(bval_file, n_volumes, "b-values"))
+    _refuse_huge(b, bval_file)
     b_delta = _read_row(bdelta_file, n_volumes, "b_delta") if bdelta_file else np.ones(n_volumes)
     bvecs, length_note = _mend_lengths(_read_bvecs(bvec_file, n_volumes), b, b_delta)
     with naming({"b": bval_file, "b_delta": bdelta_file, "directions": bvec_file, "acquisition": bval_file}):
@@ -124,8 +131,9 @@ def fsl_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Scale to unit length, except zero vectors."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite ones are refused later
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float64)
 
 
 def _mend_lengths(
@@ -135,7 +143,8 @@ def _mend_lengths(
 
     Directions that matter and are far from unit length stay as they are, for the protocol to refuse.
     """
-    length = np.linalg.norm(bvecs, axis=1)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(bvecs, axis=1)
     off = np.abs(length - 1)
     matters = (b > B0_THRESHOLD) & (np.abs(b_delta) > SPHERICAL_TOLERANCE)
     meaningless = ~matters & ~(np.isfinite(length) & (length > 0))
@@ -186,20 +195,40 @@ def _read_bvecs(path: Path, n_volumes: int) -> NDArray[np.float64]:
     )
 
 
+def _refuse_huge(b: NDArray[np.float64], path: Path) -> None:
+    largest = float(np.nanmax(b, initial=0.0))
+    if largest > _LARGEST_B:
+        fault = f"has a b-value of {1000 * largest:g} s/mm², which no scanner reaches."
+        raise InputError(path, fault, "Give b-values in s/mm² or ms/µm²; those in s/m² divided by 1000000.")
+
+
 def _read_table(path: Path) -> list[list[float]]:
-    """Read the rows of numbers in a text file; blank lines and # comments are skipped."""
-    remedy = "Give a plain text file with numbers only."
-    if path.stat().st_size > _LARGEST_TABLE:
-        raise InputError(path, "is too large for a gradient table.", remedy)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(path, "is not a text file.", remedy) from None
+    """Read the rows of numbers in a text file, apart by spaces or by commas; blank lines and # comments are skipped."""
     rows = []
-    for number, line in enumerate(lines, start=1):
-        words = line.partition("#")[0].replace(",", " ").split()
-        try:
-            rows.append([float(word) for word in words])
-        except ValueError as error:
-            raise InputError(path, f"line {number} has something other than numbers ({error}).", remedy) from None
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        words = _words(line.partition("#")[0].strip())
+        odd = next((word for word in words if len(word) > _LONGEST_NUMBER or not _NUMBER.fullmatch(word)), None)
+        if odd is not None:
+            shown = ascii(odd if len(odd) <= _LONGEST_NUMBER else odd[:12] + "...")
+            raise InputError(path, f"line {number} has something other than numbers ({shown}).", _PLAIN_TEXT)
+        rows.append([float(word) for word in words])
     return [row for row in rows if row]
+
+
+def _words(line: str) -> list[str]:
+    """What stands between spaces, or, where there are commas, between them and nowhere else."""
+    if "," not in line:
+        return line.split()
+    return [word.strip() for word in line.removesuffix(",").split(",")]
+
+
+def _read_text(path: Path) -> str:
+    """Read a small text file: UTF-8, or UTF-16 that says so, as Windows' PowerShell writes it."""
+    if path.stat().st_size > _LARGEST_TABLE:
+        raise InputError(path, "is too large for a gradient table.", _PLAIN_TEXT)
+    content = path.read_bytes()
+    encoding = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        raise InputError(path, "is not a text file.", _PLAIN_TEXT) from None

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import gzip
 import math
-import zlib
+import os
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
+from nibabel.volumeutils import apply_read_scaling, array_from_file
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from .files import readable_file, replacing, sidecar_of
+from .nifti_header import DAMAGED, Image, first_line, read_header, surplus
 
-_DAMAGED = (ImageFileError, HeaderDataError, WrapStructError, OSError, EOFError, ValueError, KeyError, zlib.error)
-_FORMATS = "Give a whole .nii or .nii.gz file."
-_DEFLATE_LIMIT = 1032  # no gzip file holds more than this many times its own size
 _SAME_PLACE = 0.1  # of a voxel edge: headers round, people do not move that little
 
 
@@ -62,50 +58,71 @@ class Grid:
         return f"{' x '.join(map(str, self.shape))} voxels of {size} mm, axes {''.join(nib.aff2axcodes(self.affine))}"
 
 
-def open_image(path: str | Path, what: str) -> nib.Nifti1Image:
+def open_image(path: str | Path, what: str) -> Image:
     """Open a NIfTI image without reading its voxels.
 
     Raises
     ------
     InputError
-        If it is missing, not NIfTI, damaged, shorter than its header promises, or holds anything but
+        If it is missing, not NIfTI, damaged, of another size than its header promises, or holds anything but
         real numbers at known places.
     """
-    path = readable_file(path, what)
-    try:
-        image = nib.load(path, keep_file_open=True)  # volumes are read one by one: never rewind a gzip stream
-    except _DAMAGED as error:
-        raise InputError(path, f"is not readable as NIfTI ({_first_line(error)}).", _FORMATS) from None
-    if not isinstance(image, nib.Nifti1Image):
-        raise InputError(path, f"is not a NIfTI file but {type(image).__name__}.", _FORMATS)
-    _check_header(image, path)
-    return image
+    return read_header(readable_file(path, what))
 
 
-def grid_of(image: nib.Nifti1Image) -> Grid:
+def grid_of(image: Image) -> Grid:
     """Say where the voxels of an image lie."""
-    return Grid(tuple(image.shape[:3]), np.asarray(image.affine, dtype=np.float64))
+    return Grid(image.shape[:3], image.affine)
 
 
-def read_volumes(image: nib.Nifti1Image) -> NDArray[np.float32]:
-    """Read a 4-D image as float32, one volume at a time so that memory holds the scan only once.
+def read_volumes(image: Image) -> NDArray[np.float32]:
+    """Read an image as float32, one volume at a time so that memory holds the scan only once.
 
     Returns
     -------
-    (X, Y, Z, V), each volume contiguous.
+    Values of the image's shape, each volume contiguous.
 
     Raises
     ------
     InputError
-        If the file ends early or is damaged.
+        If the file ends early, goes on after its last voxel, is damaged, or does not fit into memory.
     """
-    data = np.empty(image.shape, dtype=np.float32, order="F")
+    data = _room_for(image)
     try:
-        for volume in range(data.shape[3]):
-            data[..., volume] = image.dataobj[..., volume]
-    except _DAMAGED as error:
-        raise _damaged(image, error) from None
-    return data
+        with image.stream() as stream:
+            stream.seek(image.offset)
+            for volume in range(data.shape[3]):
+                stored = array_from_file(data.shape[:3], image.dtype, stream, stream.tell(), mmap=False)
+                with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
+                    data[..., volume] = apply_read_scaling(stored, image.slope, image.inter)
+            after = stream.read(1)  # the end of a gzip stream checks its checksum
+    except DAMAGED as error:
+        fault = f"is damaged or cut short ({first_line(error)})."
+        raise InputError(image.path, fault, "Copy or export it again.") from None
+    if after:
+        raise surplus(image.path)
+    return data.reshape(image.shape, order="F")
+
+
+def _room_for(image: Image) -> NDArray[np.float32]:
+    """Set memory aside for (X, Y, Z, volumes), unless this machine has not as much."""
+    shape = (*image.shape[:3], math.prod(image.shape[3:]))
+    needed = 4 * math.prod(shape)
+    try:
+        if needed > _memory():
+            raise MemoryError
+        return np.empty(shape, dtype=np.float32, order="F")
+    except MemoryError:
+        fault = f"takes {needed / 2**30:.1f} GiB of memory, which this machine does not have."
+        raise InputError(image.path, fault, "Cut it to the region of interest, or use a larger machine.") from None
+
+
+def _memory() -> float:
+    """Bytes of memory of this machine, infinite where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, which refuses by itself what it cannot give
+        return math.inf
 
 
 def read_map(path: str | Path, what: str, grid: Grid) -> tuple[NDArray[np.float32], str]:
@@ -132,17 +149,14 @@ def read_map(path: str | Path, what: str, grid: Grid) -> tuple[NDArray[np.float3
     InputError
         If the image is damaged, not 3-D, or lies elsewhere than the scan.
     """
-    image = nib.squeeze_image(open_image(path, what))
-    if image.ndim != 3:
+    image = open_image(path, what)
+    if math.prod(image.shape[3:]) != 1:
         raise InputError(path, f"has {image.ndim} dimensions; a {what} has 3.", "Give one 3-D image.")
     own = grid_of(image)
     turn = ornt_transform(io_orientation(own.affine), io_orientation(grid.affine))
     turned = Grid(_turned_shape(own.shape, turn), own.affine @ inv_ornt_aff(turn, own.shape))
     require_same_place(path, what, turned, grid)
-    try:
-        values = np.asarray(image.dataobj, dtype=np.float32)
-    except _DAMAGED as error:
-        raise _damaged(image, error) from None
+    values = read_volumes(image).reshape(own.shape, order="F")
     note = f"The {what} was turned from axes {''.join(nib.aff2axcodes(own.affine))} to the scan's."
     same_axes = np.array_equal(turn, [[0, 1], [1, 1], [2, 1]])
     return np.ascontiguousarray(apply_orientation(values, turn)), "" if same_axes else note
@@ -179,22 +193,6 @@ def write_image(path: Path, data: NDArray[np.generic], affine: NDArray[np.float6
             image.to_stream(packed)
 
 
-def _check_header(image: nib.Nifti1Image, path: Path) -> None:
-    """Compare what the header promises with the file, before any memory is set aside for it."""
-    shape, dtype = image.shape, image.get_data_dtype()
-    if len(shape) < 3 or min(shape) < 1:
-        raise InputError(path, f"has no voxels (shape {shape}).", "Export the image again.")
-    if dtype.kind not in "iufb":
-        raise InputError(path, f"holds {dtype} values.", "Give real numbers, such as the magnitude.")
-    affine = image.affine
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise InputError(path, "has a header that does not place its voxels in space.", "Mend its sform and qform.")
-    promised, size = math.prod(shape) * dtype.itemsize, path.stat().st_size
-    if promised > size * (_DEFLATE_LIMIT if path.suffix == ".gz" else 1):
-        fault = f"is cut short: its header promises {promised} bytes of voxels, the file has {size}."
-        raise InputError(path, fault, "Copy or export it again.")
-
-
 def require_same_place(path: str | Path, what: str, turned: Grid, grid: Grid) -> None:
     """Refuse an image whose voxels do not lie where those of a scan's grid do.
 
@@ -214,12 +212,3 @@ def require_same_place(path: str | Path, what: str, turned: Grid, grid: Grid) ->
 
 def _turned_shape(shape: tuple[int, ...], turn: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(shape[axis] for axis in np.argsort(turn[:, 0]))
-
-
-def _damaged(image: nib.Nifti1Image, error: Exception) -> InputError:
-    path = image.file_map["image"].filename
-    return InputError(path, f"is damaged or cut short ({_first_line(error)}).", "Copy or export it again.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from .files import naming, readable_file, sha256
 from .gradient_deviation import read_deviation, unused_deviation
 from .gradients import read_gradients
 from .nifti import Grid, grid_of, open_image, read_map, read_volumes
+from .nifti_header import Image
 from .noise import Noise, estimated_noise, is_noise_file, read_noise
 from .voxels import clean, foreground, keep_usable
 
@@ -90,7 +90,7 @@ def load_scan(
         )
 
 
-def _open_scan(path: Path) -> nib.Nifti1Image:
+def _open_scan(path: Path) -> Image:
     image = open_image(path, "diffusion scan")
     if image.ndim != 4:
         fault = f"has {image.ndim} dimensions ({' x '.join(map(str, image.shape))}); a diffusion scan has 4."
@@ -98,8 +98,8 @@ def _open_scan(path: Path) -> nib.Nifti1Image:
     return image
 
 
-def _orientation_note(image: nib.Nifti1Image) -> str:
-    if image.header["sform_code"] or image.header["qform_code"]:
+def _orientation_note(image: Image) -> str:
+    if image.placed:
         return ""
     return "The header says nothing of orientation: the first axis is taken to run from right to left."
 

@@ -28,7 +28,8 @@ from safetensors.torch import save
 
 from ...dataset import DiffusionDataset
 from ...errors import InputError
-from ...io.files import output_folder, replacing
+from ...io.files import output_folder, readable_file, replacing
+from ...io.json_text import parse_object
 from ...parameters import TABLE_VERSION
 from .config import NetworkConfig
 from .model import TrainedNetwork, weight_shapes
@@ -133,7 +134,7 @@ class Cache:
             return (_read(path, depends) if path is not None else None), None
         except FileNotFoundError:
             return None, None
-        except (OSError, SafetensorError, struct.error, LookupError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError, struct.error, LookupError, TypeError, ValueError, RuntimeError) as error:
             return None, f"A kept network could not be used ({str(error) or type(error).__name__}); trained anew."
 
     def write(self, depends: Mapping[str, Any], kept: Kept) -> str | None:
@@ -160,10 +161,12 @@ def _pack(depends: Mapping[str, Any], kept: Kept) -> bytes:
 
 
 def _read(path: Path, depends: Mapping[str, Any]) -> Kept:
+    if path.exists():  # else what opens it says that it is not there
+        readable_file(path, "trained network")
     if path.stat().st_size > _LARGEST:
         raise ValueError("it is too large")
     with safe_open(path, framework="pt") as file:
-        header = json.loads((file.metadata() or {})[_KEY])
+        header = parse_object((file.metadata() or {})[_KEY])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     if header["format"] != FORMAT or header["depends"] != depends:
         raise ValueError("it is another network")
