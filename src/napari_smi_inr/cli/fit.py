@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
-from .progress import fit_with_progress, tell_if_interrupted
+from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
 from .report import quality_report, scan_report, written
 
 _MODEL, _RUN = "The model", "The run"
@@ -96,7 +96,7 @@ def fit(
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
     from ..io.noise import parse_noise
-    from ..results import label_of, write_results
+    from ..results import label_of, write_residual, write_results
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
@@ -106,6 +106,9 @@ def fit(
     field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
     paths = write_results(field, folder, name, label_of(field))
+    residual = residual_with_progress(field, dataset)  # last: everything else is safe by then
+    if residual is not None:
+        paths.append(write_residual(field, residual, folder, name, label_of(field)))
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     tell_if_interrupted(finished)
 

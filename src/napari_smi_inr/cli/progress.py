@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
     from ..estimation.estimate import Estimate
+    from ..estimation.residual import Residual
     from ..estimation.settings import Settings
     from ..estimation.step import Step
 
@@ -37,17 +38,27 @@ def fit_with_progress(dataset: DiffusionDataset, config: Settings) -> tuple[Esti
         Whether the fit ran to its end.
     """
     from ..api import fit_steps
+    from ..estimation.assessment import assessed
 
     last, scale = None, dataset.scale
     with stopping_politely() as stop_asked, bar("{elapsed} done{postfix}", desc="preparing") as shown:
         for last in fit_steps(dataset, config):
             _show(shown, last, scale)
             if stop_asked():
-                return last.field(), False
+                return assessed(last.field(), dataset), False
         shown.total = shown.n
         shown.refresh()
     assert last is not None  # a fit has at least one step
-    return last.field(), True
+    return assessed(last.field(), dataset), True
+
+
+def residual_with_progress(field: Estimate, dataset: DiffusionDataset) -> Residual | None:
+    """Map what a fit leaves unexplained, showing progress on stderr; None if Ctrl-C was pressed."""
+    from ..estimation.residual import residual_map
+
+    total = int(field.mask.sum())
+    with stopping_politely() as stop_asked, bar(desc="residual map", total=total) as shown:
+        return residual_map(field, dataset, shown.update, stop_asked)
 
 
 def _show(shown: Any, step: Step, scale: float) -> None:

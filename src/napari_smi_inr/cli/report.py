@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..parameters import PARAMETERS
+from ..estimation.quality_text import bound_rows, error_rows, noise_rows, verdict_text
 
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
@@ -44,41 +43,15 @@ def field_report(field: FittedField, name: str) -> str:
 
 
 def quality_report(field: Estimate) -> str:
-    """Describe how far the maps can be trusted: the error left, on volumes never fitted if any, and bounds reached."""
-    quality = field.quality
-    rows = []
-    if "held_out_volumes" in quality:
-        rows.append(("error on held-out volumes", _held_out(field)))
-    if math.isfinite(quality.get("rmse", math.nan)):
-        rows.append(("error on the volumes fitted", _error(field, quality["rmse"])))
-    if "epochs" in quality:
-        rows.append(("epochs", f"{quality['epochs']:g}"))
-    rows += [
-        (f"{symbol} at a bound", f"{100 * share:.1f} % of the voxels ({_bounds(symbol)})")
-        for symbol, share in quality["share_at_bound"].items()
-    ]
-    return _columns(rows)
+    """Describe how far the maps can be trusted: what the error left means, how large it is, and bounds reached."""
+    epochs = [("epochs", f"{field.quality['epochs']:g}")] if "epochs" in field.quality else []
+    rows = [*error_rows(field), *noise_rows(field), *epochs, *bound_rows(field)]
+    return f"{_wrap(verdict_text(field))}\n{_columns(rows)}"
 
 
 def written(paths: Iterable[Path]) -> str:
     """List the files a command has made."""
     return "Written:\n" + "\n".join(f"  {path}" for path in paths)
-
-
-def _held_out(field: Estimate) -> str:
-    volumes, error = field.quality["held_out_volumes"], field.quality["held_out_rmse"]
-    if not volumes:
-        return "none held out"
-    return _error(field, error, f"; {len(volumes)} volumes")
-
-
-def _error(field: Estimate, error: float, more: str = "") -> str:
-    return f"{error:.4g} ({100 * error / field.scale:.2g} % of the b = 0 signal{more})"
-
-
-def _bounds(symbol: str) -> str:
-    parameter = PARAMETERS[symbol]
-    return " to ".join(f"{bound:g}" for bound in parameter.bounds or ()) + f" {parameter.unit}".rstrip()
 
 
 def _rows(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

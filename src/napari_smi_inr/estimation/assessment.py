@@ -23,6 +23,9 @@ DENOISED, MISFIT = 0.9, 1.3
 HELD_OUT, FITTED = "volumes never fitted", "volumes fitted"
 """What the error is of, in words."""
 
+_LEARNT = ("nn", "smi")
+"""Methods that read parameters by what they have learnt from simulations, and minimise no error."""
+
 _Fit = TypeVar("_Fit", bound=Estimate)
 
 
@@ -63,17 +66,18 @@ def _assess(estimate: Estimate, dataset: DiffusionDataset) -> dict[str, Any]:
             "snr": snr_of(measured, dataset.acquisition, sigma),
         },
         "error_over_noise": {"ratio": ratio, "of": of},
-        "verdict": verdict(ratio, of),
+        "verdict": verdict(ratio, of, estimate.config.method),
     }
 
 
-def verdict(ratio: float, of: str) -> str:
+def verdict(ratio: float, of: str, method: str = "") -> str:
     """Say what an error, as a multiple of the noise, means."""
     told = f"The error on {of} is {ratio:.2f} times the noise: "
     if ratio > MISFIT:
+        learnt = f", or what {method} has learnt does not suit them" if method in _LEARNT else ""
         return told + (
-            "the model or the data do not fit, or the noise level is too low. Look where the residual map is bright: "
-            "motion, distortion, fluid or grey matter in the mask, or wrong gradients."
+            f"the model or the data do not fit{learnt}, or the noise level is too low. Look where the residual map is "
+            "bright: motion, distortion, fluid or grey matter in the mask, or wrong gradients."
         )
     if ratio < DENOISED:
         learnt = ", or the fit has learnt noise" if of == FITTED else ""

@@ -39,6 +39,12 @@ class Residual:
     unit: str
     source: str
 
+    @property
+    def description(self) -> str:
+        """What it shows, in words."""
+        unit = f"standard deviations of the noise ({self.source})" if self.unit == "noise" else "units of the fitted S0"
+        return f"root mean square over all volumes of measured minus fitted signal, in {unit}"
+
 
 class Comparison:
     """A fit against its scan, some voxels at a time.

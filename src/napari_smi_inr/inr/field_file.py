@@ -24,6 +24,7 @@ from safetensors.torch import save
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..estimation.device import resolve_device
+from ..io.sidecar import CONVENTIONS
 from ..parameters import TABLE_VERSION
 from .config import FitConfig
 from .field import FittedField
@@ -56,6 +57,7 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
         "scale": field.scale,
         "record": dict(field.record),
         "training": dict(field.training),
+        "conventions": CONVENTIONS,
     }
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
