@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def record_of(field: Estimate) -> dict[str, Any]:
 
     The result is strict JSON: what is not a number is null.
     """
-    fit = field.config.model_dump()
+    fit = json.loads(field.config.model_dump_json())
     if isinstance(field, FittedField):
         fit["detail_used_mm"] = field.detail
     record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record}

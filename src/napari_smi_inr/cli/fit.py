@@ -13,6 +13,7 @@ from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
 from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
+from .repeating import asked_again, tell_changed_inputs, tell_changed_making
 from .report import quality_report, scan_report, written
 
 _MODEL, _RUN = "The model", "The run"
@@ -35,12 +36,13 @@ def fit(
     grad_dev: GradDev = None,
     noise: Noise = None,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused.",
+            help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused. "
+            f"(default: {INR})",
             rich_help_panel=_MODEL,
         ),
-    ] = INR,
+    ] = None,
     lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
     loss: Annotated[
         str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)
@@ -62,6 +64,16 @@ def fit(
         int | None, typer.Option(help=_help("seed", "equal seeds give equal maps"), rich_help_panel=_RUN)
     ] = None,
     device: Annotated[str | None, typer.Option(help=_help("device"), rich_help_panel=_RUN)] = None,
+    recorded: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Fit as an earlier fit was: the .json beside one of its maps, or its field file. Options given beside "
+            "it go first.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     other: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,7 +103,9 @@ def fit(
         "seed": seed,
         "device": device,
     }
-    config = make_settings(method, **named, **_pairs(other or [], taken=named))
+    before = asked_again(recorded, method, preset)
+    given = {**named, **_pairs(other or [], taken=named)}
+    config = make_settings(method or INR, **given) if before is None else before.again(**given)
     from .. import api
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
@@ -101,9 +115,12 @@ def fit(
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
     sigma = parse_noise(noise or "")
+    sigma = before.noise if before is not None and sigma is None else sigma
     dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
+    tell_changed_inputs(before, dataset)
     field, finished = fit_with_progress(dataset, config)
+    tell_changed_making(before, field)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
     paths = write_results(field, folder, name, label_of(field))
     residual = residual_with_progress(field, dataset)  # last: everything else is safe by then

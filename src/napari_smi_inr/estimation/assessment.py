@@ -76,8 +76,8 @@ def verdict(ratio: float, of: str, method: str = "") -> str:
     if ratio > MISFIT:
         learnt = f", or what {method} has learnt does not suit them" if method in _LEARNT else ""
         return told + (
-            f"the model or the data do not fit{learnt}, or the noise level is too low. Look where the residual map is "
-            "bright: motion, distortion, fluid or grey matter in the mask, or wrong gradients."
+            f"the model or the data do not fit{learnt}, or the fit ended too soon, or the noise level is too low. Look where the residual map "
+            "is bright: motion, distortion, fluid or grey matter in the mask, or wrong gradients."
         )
     if ratio < DENOISED:
         learnt = ", or the fit has learnt noise" if of == FITTED else ""
