@@ -57,7 +57,7 @@ def _assess(estimate: Estimate, dataset: DiffusionDataset) -> dict[str, Any]:
         return {"verdict": "The noise level is not known, so nothing tells how small the error should be."}
     sigma = comparison.noise.sigma[voxels]
     magnitude = comparison.rician or not bool((measured < 0).any())  # Gaussian noise would reach below zero
-    floor = floor_of(expected, sigma[:, None], magnitude=magnitude, biased=not comparison.rician)
+    floor = floor_of(expected, sigma[:, None], magnitude=magnitude)
     ratio, of = _ratio(estimate, measured - expected, floor)
     return {
         "noise": {
@@ -76,8 +76,8 @@ def verdict(ratio: float, of: str, method: str = "") -> str:
     if ratio > MISFIT:
         learnt = f", or what {method} has learnt does not suit them" if method in _LEARNT else ""
         return told + (
-            f"the model or the data do not fit{learnt}, or the fit ended too soon, or the noise level is too low. Look where the residual map "
-            "is bright: motion, distortion, fluid or grey matter in the mask, or wrong gradients."
+            f"the model or the data do not fit{learnt}, or the fit ended too soon, or the noise level is too low. Look "
+            "where the residual map is bright: motion, distortion, fluid or grey matter, or wrong gradients."
         )
     if ratio < DENOISED:
         learnt = ", or the fit has learnt noise" if of == FITTED else ""

@@ -81,26 +81,22 @@ def _from_b0(dataset: DiffusionDataset) -> NDArray[np.float64]:
     return sigma
 
 
-def floor_of(
-    expected: NDArray[np.floating], sigma: NDArray[np.floating], *, magnitude: bool, biased: bool
-) -> NDArray[np.float64]:
+def floor_of(expected: NDArray[np.floating], sigma: NDArray[np.floating], *, magnitude: bool) -> NDArray[np.float64]:
     """Mean square error that noise alone would leave, measurement by measurement.
 
     Parameters
     ----------
     expected
-        (n, V) what is expected to be measured.
+        (n, V) what is expected to be measured: of magnitudes their mean, the Rician bias included, as a fit by least
+        squares follows it, too.
     sigma
         (n, 1) standard deviation of the noise in each channel.
     magnitude
         Whether the noise is Rician: then it varies less where the signal sinks into it.
-    biased
-        Whether the expected values contain the Rician bias, as magnitudes fitted by least squares do.
     """
     if not magnitude:
         return np.broadcast_to(np.square(sigma), expected.shape)
-    ratio = np.maximum(expected, 0.0) / sigma
-    snr = np.interp(ratio, rician_mean(_SNR, 1.0), _SNR) if biased else ratio
+    snr = np.interp(np.maximum(expected, 0.0) / sigma, rician_mean(_SNR, 1.0), _SNR)
     return np.asarray(np.square(sigma) * (rician_mean_square(snr, 1.0) - np.square(rician_mean(snr, 1.0))))
 
 
