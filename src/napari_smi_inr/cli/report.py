@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..estimation.quality_text import bound_rows, error_rows, noise_rows, verdict_text
 from ..io.sidecar import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def field_report(field: FittedField, name: str) -> str:
 
 def quality_report(field: Estimate) -> str:
     """Describe how far the maps can be trusted: what the error left means, how large it is, and bounds reached."""
+    from ..estimation.quality_text import bound_rows, error_rows, noise_rows, verdict_text
+
     epochs = [("epochs", f"{field.quality['epochs']:g}")] if "epochs" in field.quality else []
     rows = [*error_rows(field), *noise_rows(field), *epochs, *bound_rows(field)]
     return f"{wrapped(verdict_text(field))}\n{columns(rows)}"

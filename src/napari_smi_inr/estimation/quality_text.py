@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ..parameters import PARAMETERS
+from .assessment import DENOISED, MISFIT
 from .estimate import Estimate
 
-NOTABLE = 0.01
+NOTABLE = 0.05
 """Share of the voxels at a bound from which it is worth a warning."""
 
 
@@ -24,7 +25,7 @@ def error_rows(fit: Estimate) -> list[tuple[str, str]]:
     if "held_out_volumes" in quality:
         rows.append(("error on held-out volumes", _held_out(fit, quality)))
     if _is_number(quality.get("rmse")):
-        rows.append(("error on the volumes fitted", error_text(quality["rmse"], fit.scale)))
+        rows.append(("error on the volumes fitted", _error(quality["rmse"], fit)))
     return rows
 
 
@@ -46,20 +47,49 @@ def bound_rows(fit: Estimate) -> list[tuple[str, str]]:
     return [(f"{s} at a bound", f"{100 * share:.1f} % of the voxels ({_bounds(s)})") for s, share in shares.items()]
 
 
-def bounds_text(fit: Estimate) -> str:
-    """The same in one line."""
-    shares = fit.quality["share_at_bound"]
-    return ", ".join(f"{symbol} {100 * share:.3g} %" for symbol, share in shares.items())
+def judgement(fit: Estimate) -> Literal["good", "warning", "unknown"]:
+    """Whether anything speaks against a fit: its error, or voxels at a bound."""
+    ratio = _mapping(fit.quality.get("error_over_noise")).get("ratio")
+    if not _is_number(ratio):
+        return "unknown"
+    at_bound = max(fit.quality["share_at_bound"].values(), default=0.0)
+    return "good" if DENOISED <= ratio <= MISFIT and at_bound < NOTABLE else "warning"
 
 
-def error_text(error: float, scale: float, more: str = "") -> str:
-    """An error in the scan's units, and as a share of its b = 0 signal."""
-    return f"{error:.4g} ({100 * error / scale:.2g} % of the b = 0 signal{more})"
+def brief_rows(fit: Estimate) -> dict[str, tuple[str, str]]:
+    """What there is to know where room is scarce, by title: a few words, and more of them for who asks."""
+    quality, noise = fit.quality, _mapping(fit.quality.get("noise"))
+    shares = ", ".join(f"{symbol} {100 * share:.2g}" for symbol, share in quality["share_at_bound"].items())
+    return {
+        "Error": _brief_error(fit, quality),
+        "Noise": (f"σ {noise['median']:.3g}, SNR {noise['snr']:.3g} at b = 0", f"The noise is {noise['source']}.")
+        if noise
+        else ("not known", "Give it with the scan, as a number, a map, or a way to estimate it."),
+        "At a bound": (f"{shares} %", "Share of the voxels where a parameter lies at an end of its range."),
+    }
+
+
+def _brief_error(fit: Estimate, quality: Mapping[str, Any]) -> tuple[str, str]:
+    held_out, error = quality.get("held_out_rmse"), quality.get("rmse")
+    if _is_number(held_out):
+        n = len(quality["held_out_volumes"])
+        return f"{_percent(held_out, fit)} of b = 0, {n} held-out volumes", f"On volumes never fitted: {held_out:.4g}."
+    if _is_number(error):
+        return f"{_percent(error, fit)} of b = 0, volumes fitted", f"On the volumes fitted: {error:.4g}."
+    return "no volumes were held out", "So nothing tells whether noise was learnt."
 
 
 def _held_out(fit: Estimate, quality: Mapping[str, Any]) -> str:
     volumes = quality["held_out_volumes"]
-    return error_text(quality["held_out_rmse"], fit.scale, f"; {len(volumes)} volumes") if volumes else "none held out"
+    return _error(quality["held_out_rmse"], fit, f"; {len(volumes)} volumes") if volumes else "none held out"
+
+
+def _error(error: float, fit: Estimate, more: str = "") -> str:
+    return f"{error:.4g} ({_percent(error, fit)} of the b = 0 signal{more})"
+
+
+def _percent(error: float, fit: Estimate) -> str:
+    return f"{100 * error / fit.scale:.2g} %"
 
 
 def _bounds(symbol: str) -> str:

@@ -12,8 +12,7 @@ from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ..fitting.devices import find_devices
 from ..fitting.fit_controller import FitController, explain
-from ..fitting.fit_job import Outcome
-from ..fitting.fit_session import FitSession, quality_text
+from ..fitting.fit_session import FitSession
 from ..fitting.scan_request import ScanRequest
 from ..helper import Attempt
 from .data_section import DataSection
@@ -74,7 +73,6 @@ class FitWidget(QWidget):
         self._closed = True
         self.session.status_changed.disconnect(self._show_status)
         self.session.curves_grew.disconnect(self.run.plot.show_curves)
-        self.session.ended.disconnect(self._show_quality)
         self.controller.close()
         self.data.close_section()
         self._viewer.events.theme.disconnect(self._follow_theme)
@@ -109,9 +107,9 @@ class FitWidget(QWidget):
         self.result.zoom_requested.connect(self.controller.add_zoom)
         self.result.export_requested.connect(self.controller.export)
         self.result.open_requested.connect(self.controller.open)
+        self.result.quality.residual_requested.connect(self._add_residual)
         self.session.status_changed.connect(self._show_status)
         self.session.curves_grew.connect(self.run.plot.show_curves)
-        self.session.ended.connect(self._show_quality)
         self.controller.field_changed.connect(self._show_field)
         self._viewer.events.theme.connect(self._follow_theme)
         self._on_destroyed = lambda: self.shut_down()  # a bound method would not be called once its object is gone
@@ -138,6 +136,7 @@ class FitWidget(QWidget):
         self.dataset = result.value
         self.session.prepare()
         self._show_dataset()
+        self._show_field(self.controller.field)  # it may be the scan of a field that was opened from its file
         self._show_status()
         self._run_if_wished()
 
@@ -154,7 +153,6 @@ class FitWidget(QWidget):
         except InputError as error:
             show_error(str(error))
             return
-        self.run.show_quality("")
         for section in self.questions:
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
@@ -165,13 +163,22 @@ class FitWidget(QWidget):
             self.data.table.show_dataset(self.dataset, self.model.lmax.value)
 
     def _show_status(self) -> None:
-        self.run.show_status(self.session.status, ready=self.dataset is not None)
-
-    def _show_quality(self, outcome: Outcome) -> None:
-        self.run.show_quality(quality_text(outcome.field) if outcome.field else "")
+        status = self.session.status
+        self.run.show_status(status, ready=self.dataset is not None)
+        self.result.quality.setVisible(self.controller.field is not None and not status.busy)  # not of the last fit
 
     def _show_field(self, field: Estimate | None) -> None:
-        self.result.show_field(field)
+        self.result.show_field(field, self._scan_of_field() is not None)
+
+    def _scan_of_field(self) -> DiffusionDataset | None:
+        """What the present field was fitted to, if it is at hand: with its layers, or loaded since."""
+        return self.controller.scan_of_field(self.dataset)
+
+    def _add_residual(self) -> None:
+        dataset = self._scan_of_field()
+        if dataset is not None:
+            self.result.quality.set_ready(False)
+            self.controller.add_residual(dataset, lambda: self._show_field(self.controller.field))
 
     def _follow_theme(self) -> None:
         self.run.plot.follow_theme(self._viewer.theme)
