@@ -123,7 +123,8 @@ def fit(
     tell_changed_making(before, field)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
     paths = write_results(field, folder, name, label_of(field))
-    residual = residual_with_progress(field, dataset)  # last: everything else is safe by then
+    # last, as everything else is safe by then; and whoever interrupts wants an end
+    residual = residual_with_progress(field, dataset) if finished else None
     if residual is not None:
         paths.append(write_residual(field, residual, folder, name, label_of(field)))
     typer.echo(quality_report(field) + "\n\n" + written(paths))

@@ -108,7 +108,9 @@ def _checksums(files: Mapping[str, Path]) -> dict[str, str]:
 
 def _noise_asked(noise: Noise) -> dict[str, str | float]:
     """The noise where it is no file: a number, or the word for how to estimate it."""
-    return {} if noise is None or is_noise_file(noise) else {"noise": noise if isinstance(noise, str) else float(noise)}
+    if noise is None or isinstance(noise, Path) or is_noise_file(noise):
+        return {}
+    return {"noise": noise if isinstance(noise, str) else float(noise)}
 
 
 def _orientation_note(image: nib.Nifti1Image) -> str:
