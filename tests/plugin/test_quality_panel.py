@@ -116,6 +116,11 @@ def test_a_field_from_its_file_is_compared_with_its_scan_and_no_other(dock, tiny
     qtbot.waitUntil(lambda: widget.dataset is not None, timeout=10_000)
     assert not panel.residual_button.isEnabled()
     assert "needs the scan" in panel.residual_button.toolTip()
+    notification_manager.records.clear()
+    widget.model.settings_requested.emit(tmp_path / "x.smi.safetensors")
+    assert "dwi.nii.gz is not the file of then" in notification_manager.records[-1].message
+    widget.model.settings_requested.emit(tmp_path / "no.json")
+    assert "no such file" in notification_manager.records[-1].message
     widget.controller.open(tmp_path / "its" / "dwi.nii.gz")
     qtbot.waitUntil(panel.residual_button.isEnabled, timeout=10_000)
     panel.residual_button.click()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...dataset import DiffusionDataset
 from ...errors import InputError
+from ...repeat import changed_inputs, read_recorded
 from ..fitting.devices import find_devices
 from ..fitting.fit_controller import FitController, explain
 from ..fitting.fit_session import FitSession
@@ -100,6 +102,7 @@ class FitWidget(QWidget):
         self.data.request_changed.connect(self._load)
         self.data.open_requested.connect(self.controller.open)
         self.model.lmax_changed.connect(self._show_dataset)
+        self.model.settings_requested.connect(self._load_settings)
         self.run.run_requested.connect(self._run)
         self.run.pause_requested.connect(self.session.pause)
         self.run.resume_requested.connect(self.session.resume)
@@ -157,6 +160,17 @@ class FitWidget(QWidget):
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
         self.controller.run(self.dataset, config)
+
+    def _load_settings(self, path: Path) -> None:
+        try:
+            recorded = read_recorded(path)
+            self.model.show_settings(recorded)
+        except InputError as error:
+            show_error(str(error))
+            return
+        changed = [] if self.dataset is None else changed_inputs(recorded, self.dataset)
+        if changed:
+            show_warning(f"The settings of {path.name} are loaded. {' '.join(changed)}")
 
     def _show_dataset(self) -> None:
         if self.dataset is not None:
