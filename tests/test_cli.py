@@ -113,7 +113,7 @@ def test_fit_gives_the_numbers_python_gives(fitted, tiny_scan):
 def test_fit_leaves_a_record_beside_every_map(fitted, tiny_scan):
     out, _ = fitted
     images = sorted(out.glob("*.nii.gz"))
-    assert len(images) == 7
+    assert len(images) == 8
     for image in images:
         record = json.loads(Path(str(image).replace(".nii.gz", ".json")).read_text(), parse_constant=pytest.fail)
         assert record["Fit"]["seed"] == 3

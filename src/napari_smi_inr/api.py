@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, overload
 
 from .dataset import DiffusionDataset
+from .estimation.assessment import assessed
 from .estimation.step import Step
 from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
@@ -64,6 +65,6 @@ def fit(
         if on_step is not None:
             on_step(last)
     assert last is not None  # a fit has at least one step
-    result = last.field()
+    result = assessed(last.field(), dataset)
     assert isinstance(result, FittedField | VoxelFit)
     return result

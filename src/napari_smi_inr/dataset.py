@@ -39,6 +39,9 @@ class DiffusionDataset:
         :func:`~napari_smi_inr.acquisition.voxel_gradients.voxel_gradients`.
     checksums
         SHA-256 of each input file by name, for the record kept with results.
+    read_from
+        What each part was read from, by role (``dwi``, ``mask``, ``bval``, …): the name of a file, or for the noise the
+        number or the way to estimate it that was asked for. For the same record.
     notes
         What was detected, assumed or repaired on reading, in words for the user.
 
@@ -56,6 +59,7 @@ class DiffusionDataset:
     noise: float | NDArray[np.float32] | None = None
     deviation: NDArray[np.float32] | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
+    read_from: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

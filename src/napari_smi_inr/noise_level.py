@@ -71,7 +71,7 @@ def noise_note(
     """How an estimate was made and how large it is, in words; arguments as for :func:`estimate_noise`."""
     median = float(np.median(sigma[mask]))
     b0 = float(np.median(signal[..., acquisition.is_b0].mean(axis=-1)[mask]))
-    return f"Noise estimated {_HOW[how]}: {median:.4g} (median), an SNR of {b0 / median:.3g} at b = 0."
+    return f"Noise estimated {HOW[how]}: {median:.4g} (median), an SNR of {b0 / median:.3g} at b = 0."
 
 
 def comparable_b0(acquisition: Acquisition) -> NDArray[np.bool_]:
@@ -239,7 +239,8 @@ def _nearest(values: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np
     return np.asarray(values[tuple(indices)])
 
 
-_HOW = {"mppca": "by MP-PCA", "b0": "from the differences of the b = 0 volumes"}
-
 NOISE_ESTIMATORS: dict[str, Callable[..., NDArray[np.float64]]] = {"mppca": noise_from_mppca, "b0": noise_from_b0}
 """Ways to estimate the noise, by the words that ask for them."""
+
+HOW = {"mppca": "by MP-PCA", "b0": "from the differences of the b = 0 volumes"}
+"""The same ways in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .estimation.estimate import Estimate
+from .estimation.residual import Residual
 from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
-from .io.maps import about, map_name, save_fod, save_maps, write_sidecar
+from .io.files import output_folder
+from .io.maps import MODEL, about, map_name, save_fod, save_maps
 from .io.nifti import write_image
+from .io.sidecar import write_sidecar
 from .io.stream import stream_image
 from .parameters import FOD, PARAMETERS
 from .sampling.request import SampleRequest
@@ -27,23 +31,19 @@ FIELD_SUFFIX = ".smi.safetensors"
 _NOISE = "sigma"
 """File label of the noise map."""
 
-CONVENTIONS = {
-    "Space": "scanner, RAS millimetres, by the affine of the scan",
-    "OutsideMask": "NaN in maps, 0 in the FOD",
-    "FOD": "orthonormal real spherical harmonics, MRtrix basis, scanner axes; p00 = 1/sqrt(4 pi)",
-    "p2": "sqrt(4 pi / 5) ||p_2m||",
-}
+_RESIDUAL = "residual"
+"""The same of the residual map."""
 
 
 def record_of(field: Estimate) -> dict[str, Any]:
-    """Gather what a side-car should tell: settings with the seed, versions, input checksums, quality, conventions.
+    """Gather what a side-car should tell of a fit: settings with the seed, versions, input checksums, quality.
 
     The result is strict JSON: what is not a number is null.
     """
-    fit = field.config.model_dump()
+    fit = json.loads(field.config.model_dump_json())
     if isinstance(field, FittedField):
         fit["detail_used_mm"] = field.detail
-    record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record, "Conventions": CONVENTIONS}
+    record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record}
     strict = _strict(record)
     assert isinstance(strict, dict)
     return strict
@@ -87,8 +87,22 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
     if isinstance(field, VoxelFit) and (noise := field.noise_map()) is not None:
         paths.append(target / map_name(_NOISE, name, desc))
         write_image(paths[-1], noise, field.affine, described=True)
-        write_sidecar(paths[-1], {"Description": "standard deviation of the noise", "Units": "signal"}, record)
+        write_sidecar(paths[-1], {"Description": "standard deviation of the noise", "Units": "signal", **record})
     return paths
+
+
+def write_residual(field: Estimate, residual: Residual, folder: str | Path, name: str = "", desc: str = "") -> Path:
+    """Write what a fit leaves unexplained, with its side-car; arguments as for :func:`write_results`.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    target = output_folder(folder) / map_name(_RESIDUAL, name, desc)
+    write_image(target, residual.values, field.affine, described=True)
+    write_sidecar(target, {"Description": residual.description, "Units": "1", **record_of(field)})
+    return target
 
 
 def write_sampled(
@@ -128,7 +142,8 @@ def write_sampled(
     # NIfTI counts its first axis fastest, a request its last
     request = SampleRequest(grid.affine[:, [2, 1, 0, 3]], grid.shape[::-1])
     target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
-    write_sidecar(target, {**about(PARAMETERS[parameter]), "SamplingFactor": factor}, record_of(field))
+    told = {**about(PARAMETERS[parameter]), "SamplingFactor": factor, **MODEL}
+    write_sidecar(target, {**told, **record_of(field)})
     return target
 
 

@@ -1,4 +1,3 @@
-import math
 import threading
 import time
 from dataclasses import replace
@@ -10,7 +9,7 @@ import pytest
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.plugin.fitting.fit_job import FitJob
-from napari_smi_inr.plugin.fitting.fit_session import Curves, FitSession, State, quality_text
+from napari_smi_inr.plugin.fitting.fit_session import Curves, FitSession, State
 
 CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=20, detail=8.0, batch_size=64, device="cpu")
 LONG = CONFIG.model_copy(update={"epochs": 50_000})
@@ -149,18 +148,6 @@ def test_curves_break_where_a_phase_ends(tiny_dataset):
     assert curves.seconds == sorted(curves.seconds)
     assert len(curves.seconds) == len(curves.data) == len(curves.held_out) == len(curves.nonnegativity)
     assert np.isfinite(np.array(curves.held_out)[~breaks]).all()
-
-
-def test_the_quality_is_put_in_words(tiny_field):
-    text = quality_text(tiny_field)
-    assert "never trained on" in text
-    assert f"{tiny_field.quality['held_out_rmse']:.3g}" in text
-
-
-def test_the_quality_says_when_nothing_was_held_out(tiny_dataset):
-    field = smi.fit(tiny_dataset, lmax=0, epochs=1, detail=8.0, held_out=0.0, device="cpu")
-    assert not math.isfinite(field.quality["held_out_rmse"])
-    assert "No volumes were held out" in quality_text(field)
 
 
 def test_progress_is_told_as_often_as_drawing_it_allows(tiny_dataset):

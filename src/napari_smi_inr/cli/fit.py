@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
-from .progress import fit_with_progress, tell_if_interrupted
+from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
+from .repeating import asked_again, tell_changed_inputs, tell_changed_making
 from .report import quality_report, scan_report, written
 
 _MODEL, _RUN = "The model", "The run"
@@ -35,12 +36,13 @@ def fit(
     grad_dev: GradDev = None,
     noise: Noise = None,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused.",
+            help=f"{', '.join(METHODS)}; 'smi-inr methods' tells more. Options it has no use for are refused. "
+            f"(default: {INR})",
             rich_help_panel=_MODEL,
         ),
-    ] = INR,
+    ] = None,
     lmax: Annotated[int | None, typer.Option(help=_help("lmax"), rich_help_panel=_MODEL)] = None,
     loss: Annotated[
         str | None, typer.Option(help=_help("loss", "mse, or rician, which needs --noise"), rich_help_panel=_MODEL)
@@ -71,6 +73,16 @@ def fit(
             rich_help_panel=_RUN,
         ),
     ] = False,
+    recorded: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Fit as an earlier fit was: the .json beside one of its maps, or its field file. Options given beside "
+            "it go first.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     other: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,23 +113,33 @@ def fit(
         "seed": seed,
         "device": device,
     }
-    config = make_settings(method, **named, **_pairs(other or [], taken=named))
+    before = asked_again(recorded, method, preset)
+    given = {**named, **_pairs(other or [], taken=named)}
+    config = make_settings(method or INR, **given) if before is None else before.again(**given)
     from .. import api
     from ..estimation.device import resolve_device
     from ..estimation.keep import SUFFIX
     from ..io.files import output_folder
     from ..io.noise import parse_noise
+    from ..results import label_of, write_residual
     from .keeping import checkpoint_at, forget, write_somewhere
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
     sigma = parse_noise(noise or "")
+    sigma = before.noise if before is not None and sigma is None else sigma
     dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
     typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
+    tell_changed_inputs(before, dataset)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
-    keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, method)
+    keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, config.method)
     field, finished = fit_with_progress(dataset, config, keep)
+    tell_changed_making(before, field)
     paths, fault = write_somewhere(field, folder, name)
+    # last, as everything else is safe by then; and whoever interrupts wants an end
+    residual = residual_with_progress(field, dataset) if finished and fault is None else None
+    if residual is not None:
+        paths.append(write_residual(field, residual, folder, name, label_of(field)))
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     if finished:
         forget(keep)

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
+from .records import is_scan, no_record, record_of_file
 from .report import field_report, scan_report
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A diffusion scan (.nii, .nii.gz) or a field file.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A diffusion scan, or anything that this program has written.")
+    ],
     mask: Mask = None,
     bval: Bval = None,
     bvec: Bvec = None,
@@ -20,9 +23,18 @@ def info(
     grad_dev: GradDev = None,
     noise: Noise = None,
 ) -> None:
-    """Show what a scan's protocol can identify, or how a field was fitted."""
+    """Show what a scan's protocol can identify, or how a result came about.
+
+    Of a map, FOD, field file, side-car or file of an experiment: settings,
+    seed, device, versions, checksums of the input, conventions and quality.
+    """
     from .. import api
 
+    path = path.expanduser()
+    recorded = "" if path.suffix == ".safetensors" else record_of_file(path)
+    if path.suffix != ".safetensors" and not is_scan(path, bval):
+        typer.echo(recorded or no_record(path))
+        return
     if path.suffix == ".safetensors":
         typer.echo(field_report(api.open_field(path), str(path)))
     else:
@@ -30,4 +42,4 @@ def info(
 
         sigma = parse_noise(noise or "")
         dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
-        typer.echo(scan_report(dataset, str(path)))
+        typer.echo(scan_report(dataset, str(path)) + ("\n\n" + recorded if recorded else ""))

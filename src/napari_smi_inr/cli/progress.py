@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
     from ..estimation.estimate import Estimate
     from ..estimation.keep import Keep
+    from ..estimation.residual import Residual
     from ..estimation.settings import Settings
     from ..estimation.step import Step
 
@@ -43,6 +44,7 @@ def fit_with_progress(dataset: DiffusionDataset, config: Settings, keep: Keep | 
         Whether the fit ran to its end.
     """
     from ..api import fit_steps
+    from ..estimation.assessment import assessed
 
     last, scale, told = None, dataset.scale, set[str]()
     with (
@@ -57,11 +59,20 @@ def fit_with_progress(dataset: DiffusionDataset, config: Settings, keep: Keep | 
                     shown.write(f"Note: {note}", file=sys.stderr)
                     told.add(note)
             if stop_asked():
-                return last.field(), False
+                return assessed(last.field(), dataset), False
         shown.total = shown.n
         shown.refresh()
     assert last is not None  # a fit has at least one step
-    return last.field(), True
+    return assessed(last.field(), dataset), True
+
+
+def residual_with_progress(field: Estimate, dataset: DiffusionDataset) -> Residual | None:
+    """Map what a fit leaves unexplained, showing progress on stderr; None if Ctrl-C was pressed."""
+    from ..estimation.residual import residual_map
+
+    total = int(field.mask.sum())
+    with stopping_politely() as stop_asked, bar(desc="residual map", total=total) as shown:
+        return residual_map(field, dataset, shown.update, stop_asked)
 
 
 def _show(shown: Any, step: Step, scale: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,10 @@ class Estimate(Field, Protocol):
         """Provenance: versions, device, input checksums and notes."""
 
     @property
+    def training(self) -> Mapping[str, Any]:
+        """How the fit went, and how its error compares with the noise."""
+
+    @property
     def quality(self) -> Mapping[str, Any]:
         """What to look at before trusting the maps."""
 
@@ -55,10 +59,17 @@ class Estimate(Field, Protocol):
         """(X, Y, Z, C) SH coefficients (orthonormal real, MRtrix basis, scanner axes), zero outside the mask."""
 
     def predict_voxels(
-        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+        self,
+        acquisition: Acquisition | None = None,
+        deviation: NDArray[np.floating] | None = None,
+        voxels: NDArray[np.intp] | None = None,
     ) -> NDArray[np.float64]:
         """(N, V) noise-free signal in the N voxels of the mask, in the scan's units, for any protocol.
 
         With (N, 3, 3) matrices ``deviation`` (:attr:`~napari_smi_inr.DiffusionDataset.voxel_deviation`), that of
-        non-uniform gradients, exact for every shape.
+        non-uniform gradients, exact for every shape. With (n,) indices of ``voxels``, in those alone, to which the
+        deviation then belongs.
         """
+
+    def telling(self, more: Mapping[str, Any]) -> Self:
+        """Give the same estimate with more to tell of its quality."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import DiffusionDataset
+from ..io.sidecar import versions
 from ..parameters import KERNEL_PARAMETERS, PARAMETERS, SCALARS
 
-_PACKAGES = ("napari-smi-inr", "torch", "numpy")
 _AT_BOUND = 0.01
 """A value within this share of its range of a bound counts as being at it."""
 
 
 def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
-    """Versions, device, checksums of the inputs, and what was noticed on reading them."""
+    """Versions, machine, device, what was read with its checksums, and what was noticed on reading it."""
+    import torch  # here, as nothing else of this module takes seconds to load
+
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "versions": versions(),
+        "system": f"{platform.system()} {platform.machine()}",
         "device": str(device),
+        "threads": torch.get_num_threads(),  # sums may be taken in another order with another number
+        "read_from": dict(dataset.read_from),
         "inputs": dict(dataset.checksums),
         "notes": list(dataset.notes),
     }

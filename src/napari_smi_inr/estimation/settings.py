@@ -15,7 +15,7 @@ class Settings(BaseModel):
     Each method has a subclass with a ``method`` (its short name) and an ``lmax``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     method: str
     lmax: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -136,11 +136,20 @@ class VoxelFit:
         return GridField({f"{FOD}{c}": self._on_grid(column) for c, column in enumerate(columns.T)}, self.affine)
 
     def predict_voxels(
-        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+        self,
+        acquisition: Acquisition | None = None,
+        deviation: NDArray[np.floating] | None = None,
+        voxels: NDArray[np.intp] | None = None,
     ) -> NDArray[np.float64]:
         """(N, V) noise-free signal of the voxels in the scan's units, for its own protocol or another.
 
-        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients.
+        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients. With the indices of n of
+        the N voxels, theirs alone; the deviation is then theirs, too.
         """
-        values = dict(zip(SCALARS, self.scalars.T, strict=True))
-        return predict_signal(values, self.fod, acquisition or self.acquisition, deviation)
+        chosen = slice(None) if voxels is None else voxels
+        values = dict(zip(SCALARS, self.scalars[chosen].T, strict=True))
+        return predict_signal(values, self.fod[chosen], acquisition or self.acquisition, deviation)
+
+    def telling(self, more: Mapping[str, Any]) -> VoxelFit:
+        """Give the same fit with more in :attr:`training`."""
+        return replace(self, training={**self.training, **more})

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..dataset import DiffusionDataset
 from ..errors import InputError
+from ..estimation.assessment import assessed
 from ..estimation.device import resolve_device
 from ..estimation.estimate import Estimate
 from ..estimation.settings import Settings
@@ -141,7 +142,7 @@ def experiment(
 def fit_to_the_end(dataset: DiffusionDataset, config: Settings) -> Estimate:
     """Fit without showing progress."""
     (last,) = deque(fit_steps(dataset, config), maxlen=1)
-    return last.field()
+    return assessed(last.field(), dataset)
 
 
 def _check(which: Experiment, settings: ExperimentSettings) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from ..io.maps import map_name, save_fod, save_maps
 from ..parameters import FOD
+from .machine import versions
 from .outcome import Outcome
 
 
@@ -16,6 +19,8 @@ def write_truth(outcome: Outcome) -> None:
         record = {
             "Model": {"Description": "Standard Model of white matter: the truth of a simulated scan"},
             "Source": outcome.lab.source.description,
+            "Experiment": json.loads(outcome.settings.model_dump_json()),
+            "Provenance": {"versions": versions(), "inputs": dict(outcome.lab.source.checksums)},
         }
         save_maps(dataset.truth_maps(), dataset.affine, folder, record)
         save_fod(dataset.truth.fod_map(), dataset.affine, folder / map_name(FOD), record)

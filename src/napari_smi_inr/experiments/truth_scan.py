@@ -19,6 +19,7 @@ from ..methods import fit_steps, make_settings
 from ..noise_level import estimate_noise
 from ..parameters import FOD, KERNEL_PARAMETERS
 from .anisotropic_filter import smooth_within_edges
+from .machine import versions
 from .middle import middle_of
 from .multi_tissue import multi_tissue_fods
 from .settings import ExperimentSettings
@@ -47,7 +48,11 @@ def kept_truth(original: DiffusionDataset, settings: ExperimentSettings, folder:
     record = folder / _RECORD
     if not record.is_file():
         made = truth_from_scan(original, settings)
-        about = {"Model": {"Description": f"Standard Model of white matter: {made.description}"}}
+        about = {
+            "Model": {"Description": f"Standard Model of white matter: {made.description}"},
+            "Experiment": json.loads(settings.model_dump_json()),
+            "Provenance": {"versions": versions(), "inputs": dict(made.checksums), "notes": list(made.notes)},
+        }
         save_maps(made.truth.maps(), made.truth.affine, folder, about)
         save_fod(made.truth.fod_map(), made.truth.affine, folder / map_name(FOD), about)
         with replacing(record) as stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -183,20 +183,31 @@ class FittedField:
         return predict_signal(values, values[FOD], acquisition or self.acquisition)
 
     def predict_voxels(
-        self, acquisition: Acquisition | None = None, deviation: NDArray[np.floating] | None = None
+        self,
+        acquisition: Acquisition | None = None,
+        deviation: NDArray[np.floating] | None = None,
+        voxels: NDArray[np.intp] | None = None,
     ) -> NDArray[np.float64]:
         """(N, V) noise-free signal of the mask's voxels, for the scan's own protocol or another.
 
-        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients. As the fit understood
-        it: at the centres of the voxels or, with the setting ``voxel_average``, their averages.
+        With the (N, 3, 3) ``voxel_deviation`` of the scan, that of its non-uniform gradients. With the indices of n of
+        the N voxels, theirs alone; the deviation is then theirs, too. As the fit understood it: at the centres of the
+        voxels or, with the setting ``voxel_average``, their averages.
         """
+        protocol = acquisition or self.acquisition
         offsets = voxel_offsets(self.affine, self.config.voxel_average)
-        signal = np.zeros((np.count_nonzero(self.mask), (acquisition or self.acquisition).n_volumes))
+        centres = self._centres if voxels is None else self._centres[voxels]
+        signal = np.zeros((len(centres), protocol.n_volumes))
         for offset in offsets:
-            scalars, fod = self._voxels if len(offsets) == 1 else self._evaluate(self._centres + offset)
+            known = voxels is None and len(offsets) == 1
+            scalars, fod = self._voxels if known else self._evaluate(centres + offset)
             values = dict(zip(SCALARS, scalars.T, strict=True))
-            signal += predict_signal(values, fod, acquisition or self.acquisition, deviation) / len(offsets)
+            signal += predict_signal(values, fod, protocol, deviation) / len(offsets)
         return signal
+
+    def telling(self, more: Mapping[str, Any]) -> FittedField:
+        """Give the same field with more in :attr:`training`."""
+        return replace(self, training={**self.training, **more})
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the field to one file (see :mod:`napari_smi_inr.inr.field_file`)."""

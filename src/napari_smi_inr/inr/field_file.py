@@ -19,6 +19,7 @@ from pydantic import BaseModel, NonNegativeInt
 
 from ..acquisition import Acquisition
 from ..estimation.device import resolve_device
+from ..io.sidecar import CONVENTIONS
 from ..parameters import TABLE_VERSION
 from .config import FitConfig
 from .field import FittedField
@@ -57,6 +58,7 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
         "scale": field.scale,
         "record": dict(field.record),
         "training": dict(field.training),
+        "conventions": CONVENTIONS,
     }
     write_tensors(Path(path), tensors, header)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,19 @@ from .files import output_folder, replacing
 from .gradient_deviation import deviation_to_fsl
 from .gradients import scanner_to_fsl
 from .nifti import write_image
+from .sidecar import write_sidecar
+
+_ABOUT_SCAN = {"Description": "b-tensor diffusion scan", "Units": "signal"}
+_ABOUT = {
+    "mask.nii.gz": {"Description": "voxels to fit", "Units": "1"},
+    "noise.nii.gz": {"Description": "standard deviation of the noise", "Units": "signal"},
+    "grad_dev.nii.gz": {"Description": "non-uniformity of the gradients, FSL convention, fractions", "Units": "1"},
+}
 
 
-def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") -> list[Path]:
+def save_scan(
+    dataset: DiffusionDataset, folder: str | Path, name: str = "dwi", record: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Write a dataset as files; the same dataset always gives the same bytes.
 
     ``<name>.nii.gz`` (float32), ``.bval`` (s/mm²), ``.bvec`` (FSL convention), ``.bdelta``,
@@ -28,10 +40,12 @@ def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") 
         Made if missing.
     name
         File name of the scan without its suffix.
+    record
+        What the scan came from, for a JSON side-car beside every image; none without it.
 
     Returns
     -------
-    The files, the scan first.
+    The files but for side-cars, the scan first.
 
     Raises
     ------
@@ -52,6 +66,8 @@ def save_scan(dataset: DiffusionDataset, folder: str | Path, name: str = "dwi") 
     }
     for file_name, data in images.items():
         write_image(target / file_name, data, dataset.affine)
+        if record is not None:
+            write_sidecar(target / file_name, {**_ABOUT.get(file_name, _ABOUT_SCAN), **record})
     for file_name, table in tables.items():
         _write_table(target / file_name, np.atleast_2d(table))
     return [target / file_name for file_name in (*images, *tables)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,17 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..parameters import FOD, PARAMETERS, Parameter
-from .files import output_folder, replacing, sidecar_of
+from .files import output_folder
 from .nifti import write_image
+from .sidecar import write_sidecar
 
-_MODEL = {
-    "Description": "Standard Model of white matter: sticks and zeppelins along a fibre orientation distribution",
-    "URL": "https://doi.org/10.1038/s42003-025-09399-5",
+MODEL = {
+    "Model": {
+        "Description": "Standard Model of white matter: sticks and zeppelins along a fibre orientation distribution",
+        "URL": "https://doi.org/10.1038/s42003-025-09399-5",
+    }
 }
+"""What a side-car says of the model behind a map, unless it is told otherwise."""
 
 
 def map_name(label: str, prefix: str = "", desc: str = "") -> str:
@@ -93,7 +96,7 @@ def save_map(
     """
     target = output_folder(Path(path).parent) / Path(path).name
     write_image(target, values, affine, described=True)
-    write_sidecar(target, about(PARAMETERS[symbol]), record)
+    write_sidecar(target, {**about(PARAMETERS[symbol]), **MODEL, **record})
     return target
 
 
@@ -136,22 +139,13 @@ def save_fod(
         },
     }
     write_image(target, np.nan_to_num(fod), affine, described=True)
-    write_sidecar(target, meaning, record)
+    write_sidecar(target, {**meaning, **MODEL, **record})
     return target
 
 
 def about(parameter: Parameter) -> dict[str, str]:
     """Say what a map of a parameter shows, for its side-car."""
     return {"Description": parameter.name, "Units": parameter.unit or "1"}
-
-
-def write_sidecar(image: Path, about: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
-    """Write the JSON beside an image; do it last, so that it never describes a map that is not there."""
-    text = json.dumps({**about, "Model": _MODEL, **record}, indent=2, ensure_ascii=False)
-    path = sidecar_of(image)
-    with replacing(path) as stream:
-        stream.write((text + "\n").encode())
-    return path
 
 
 def _degree(n_coefficients: int) -> int:

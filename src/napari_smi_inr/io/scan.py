@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,11 +72,9 @@ def load_scan(
         sigma, noise_note = estimated_noise(noise, signal, gradients.acquisition, kept)
     deviation, deviation_note = _read_deviation(grad_dev, grid, kept, path)
     noise_file = noise if is_noise_file(noise) else None
-    inputs = [
-        path,
-        *gradients.files,
-        *(Path(p).expanduser() for p in (mask, noise_file, grad_dev) if isinstance(p, str | Path)),
-    ]
+    given = {"mask": mask, "noise": noise_file, "grad_dev": grad_dev}
+    files = {"dwi": path, **dict(zip(("bval", "bvec", "bdelta"), gradients.files, strict=False))}
+    files |= {role: Path(file).expanduser() for role, file in given.items() if isinstance(file, str | Path)}
     notes = (_orientation_note(image), *gradients.notes, deviation_note, mask_note, noise_note, count_note)
     with naming({"noise": noise_file, "deviation": grad_dev}):
         return DiffusionDataset(
@@ -85,7 +84,8 @@ def load_scan(
             affine=grid.affine,
             noise=sigma,
             deviation=deviation,
-            checksums={file.name: sha256(file) for file in inputs},
+            checksums=_checksums(files),
+            read_from={role: file.name for role, file in files.items()} | _noise_asked(noise),
             notes=tuple(filter(None, notes)),
         )
 
@@ -96,6 +96,21 @@ def _open_scan(path: Path) -> Image:
         fault = f"has {image.ndim} dimensions ({' x '.join(map(str, image.shape))}); a diffusion scan has 4."
         raise InputError(path, fault, "Give all volumes in one 4-D image.")
     return image
+
+
+def _checksums(files: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 by name; where two files share a name, that of the later one has its role in front."""
+    sums: dict[str, str] = {}
+    for role, file in files.items():
+        sums[file.name if file.name not in sums else f"{role}: {file.name}"] = sha256(file)
+    return sums
+
+
+def _noise_asked(noise: Noise) -> dict[str, str | float]:
+    """The noise where it is no file: a number, or the word for how to estimate it."""
+    if noise is None or isinstance(noise, Path) or is_noise_file(noise):
+        return {}
+    return {"noise": noise if isinstance(noise, str) else float(noise)}
 
 
 def _orientation_note(image: Image) -> str:

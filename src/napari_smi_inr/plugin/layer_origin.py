@@ -71,7 +71,20 @@ class MapOrigin:
     dataset: DiffusionDataset | None = None
 
 
-Origin = ScanOrigin | VolumeOrigin | MapOrigin
+@dataclass(frozen=True, eq=False)
+class ResidualOrigin:
+    """What a fit leaves unexplained.
+
+    Attributes
+    ----------
+    field
+        The fit.
+    """
+
+    field: Estimate
+
+
+Origin = ScanOrigin | VolumeOrigin | MapOrigin | ResidualOrigin
 
 
 def origin_of(layer: Any) -> Origin | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..io.export import save_scan
 from ..io.maps import map_name, save_fod, save_maps
+from ..io.sidecar import versions
 from ..parameters import FOD
 from ..signal_model.noise import NoiseKind
 from .simulate import SimulatedDataset, simulate
@@ -58,9 +59,13 @@ def write_sample(
     settings = {"shape": shape, "voxel_size": voxel_size, "lmax": lmax, "noise": noise, "seed": seed}
     settings |= {"deviation": deviation} if deviation else {}
     settings["snr"] = snr if np.isfinite(snr) else "inf"  # JSON has no infinity
-    record = {"Model": {"Description": "Standard Model of white matter: the phantom's truth"}, "Simulation": settings}
+    record = {
+        "Model": {"Description": "Standard Model of white matter: the phantom's truth"},
+        "Simulation": settings,
+        "Provenance": {"versions": versions(), "notes": list(scan.notes)},
+    }
     truth = Path(folder) / TRUTH
-    paths = save_scan(scan, folder)
+    paths = save_scan(scan, folder, record=record)
     paths += save_maps(scan.truth_maps(), scan.affine, truth, record)
     paths.append(save_fod(scan.truth.fod_map(), scan.affine, truth / map_name(FOD), record))
     return paths

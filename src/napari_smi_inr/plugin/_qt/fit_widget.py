@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...dataset import DiffusionDataset
 from ...errors import InputError
+from ...repeat import changed_inputs, read_recorded
 from ..fitting.devices import find_devices
 from ..fitting.fit_controller import FitController, explain
 from ..fitting.fit_job import Outcome
-from ..fitting.fit_session import FitSession, quality_text
+from ..fitting.fit_session import FitSession
 from ..fitting.kept_fits import KeptFit, forget_fit
 from ..fitting.scan_request import ScanRequest
 from ..helper import Attempt
@@ -79,7 +81,7 @@ class FitWidget(QWidget):
         self._closed = True
         self.session.status_changed.disconnect(self._show_status)
         self.session.curves_grew.disconnect(self.run.plot.show_curves)
-        self.session.ended.disconnect(self._show_quality)
+        self.session.ended.disconnect(self._on_ended)
         self.controller.close()
         self.data.close_section()
         self._viewer.events.theme.disconnect(self._follow_theme)
@@ -108,6 +110,7 @@ class FitWidget(QWidget):
         self.data.request_changed.connect(self._load)
         self.data.open_requested.connect(self.controller.open)
         self.model.lmax_changed.connect(self._show_dataset)
+        self.model.settings_requested.connect(self._load_settings)
         self.run.run_requested.connect(self._run)
         self.run.pause_requested.connect(self.session.pause)
         self.run.resume_requested.connect(self.session.resume)
@@ -117,9 +120,10 @@ class FitWidget(QWidget):
         self.result.zoom_requested.connect(self.controller.add_zoom)
         self.result.export_requested.connect(self.controller.export)
         self.result.open_requested.connect(self.controller.open)
+        self.result.quality.residual_requested.connect(self._add_residual)
         self.session.status_changed.connect(self._show_status)
         self.session.curves_grew.connect(self.run.plot.show_curves)
-        self.session.ended.connect(self._show_quality)
+        self.session.ended.connect(self._on_ended)
         self.controller.field_changed.connect(self._show_field)
         self._viewer.events.theme.connect(self._follow_theme)
         self._on_destroyed = lambda: self.shut_down()  # a bound method would not be called once its object is gone
@@ -148,6 +152,7 @@ class FitWidget(QWidget):
         self.session.prepare()
         self._look_for_kept()
         self._show_dataset()
+        self._show_field(self.controller.field)  # it may be the scan of a field that was opened from its file
         self._show_status()
         self._run_if_wished()
 
@@ -169,7 +174,6 @@ class FitWidget(QWidget):
     def _start(self, config: Settings, keep: Keep | None = None) -> None:
         if self.dataset is None:
             return
-        self.run.show_quality("")
         for section in self.questions:
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
@@ -189,21 +193,43 @@ class FitWidget(QWidget):
         forget_fit(kept.keep)
         self.offer.show_kept(None)
 
+    def _load_settings(self, path: Path) -> None:
+        try:
+            recorded = read_recorded(path)
+            self.model.show_settings(recorded)
+        except InputError as error:
+            show_error(str(error))
+            return
+        changed = [] if self.dataset is None else changed_inputs(recorded, self.dataset)
+        if changed:
+            show_warning(f"The settings of {path.name} are loaded. {' '.join(changed)}")
+
     def _show_dataset(self) -> None:
         if self.dataset is not None:
             self.data.table.show_dataset(self.dataset, self.model.lmax.value)
 
     def _show_status(self) -> None:
-        self.run.show_status(self.session.status, ready=self.dataset is not None)
-        self.offer.set_busy(self.session.status.busy)
+        status = self.session.status
+        self.run.show_status(status, ready=self.dataset is not None)
+        self.offer.set_busy(status.busy)
+        self.result.quality.setVisible(self.controller.field is not None and not status.busy)  # not of the last fit
 
-    def _show_quality(self, outcome: Outcome) -> None:
-        self.run.show_quality(quality_text(outcome.field) if outcome.field else "")
+    def _on_ended(self, outcome: Outcome) -> None:
         self.offer.show_kept(None)
         self._look_for_kept()
 
     def _show_field(self, field: Estimate | None) -> None:
-        self.result.show_field(field)
+        self.result.show_field(field, self._scan_of_field() is not None)
+
+    def _scan_of_field(self) -> DiffusionDataset | None:
+        """What the present field was fitted to, if it is at hand: with its layers, or loaded since."""
+        return self.controller.scan_of_field(self.dataset)
+
+    def _add_residual(self) -> None:
+        dataset = self._scan_of_field()
+        if dataset is not None:
+            self.result.quality.set_ready(False)
+            self.controller.add_residual(dataset, lambda: self._show_field(self.controller.field))
 
     def _follow_theme(self) -> None:
         self.run.plot.follow_theme(self._viewer.theme)

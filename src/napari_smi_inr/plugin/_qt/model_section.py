@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from ...estimation.settings import Settings
 from ...inr.config import PRESETS, FitConfig
 from ...methods import INR, METHODS, make_settings, settings_class
+from ...repeat import Recorded
 from ..fitting.devices import Devices
-from .form import Rows, Section, check_box, may_be_cut, named
+from .form import Rows, Section, button, check_box, may_be_cut, named
 from .settings_form import SettingsForm
 
 _DETAILS = {"automatic": "auto", "a length": "length", "published rule": "field-of-view"}
@@ -26,6 +28,7 @@ class ModelSection(QWidget):
     """Controls for the method, and for all of its settings that a user is likely to change."""
 
     lmax_changed = Signal(int)
+    settings_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +67,11 @@ class ModelSection(QWidget):
         self.resolved = QLabel("")
         self.resolved.setAccessibleName("What auto means here")
         self.advanced = _advanced()
+        self.load_button = button(
+            "Load se&ttings…", "Fit as an earlier fit was: choose the .json beside one of its maps, or its field file."
+        )
+        self._loaded: Recorded | None = None
+        self._shown: dict[str, Any] = {}  # what the controls said of it
         self._forms = {name: SettingsForm(settings_class(name)) for name in METHODS if name != INR}
         self._arrange()
         self.method.changed.connect(self._on_method)
@@ -78,26 +86,50 @@ class ModelSection(QWidget):
         return self.advanced if self.method.value == INR else self._forms[self.method.value].controls
 
     def config(self) -> Settings:
-        """Everything asked for, frozen.
+        """Everything asked for, frozen: as loaded but for what was changed since, if settings were loaded.
 
         Raises
         ------
         InputError
             If a setting is out of range.
         """
+        asked = self._asked()
+        if self._loaded is None:
+            return make_settings(self.method.value, **asked)
+        return self._loaded.again(**{name: value for name, value in asked.items() if value != self._shown[name]})
+
+    def show_settings(self, recorded: Recorded) -> None:
+        """Take the settings of an earlier fit; those without a control are kept until method or preset change.
+
+        Raises
+        ------
+        InputError
+            If they are not sound.
+        """
+        config = recorded.again()
+        self.method.value = config.method
+        if isinstance(config, FitConfig):
+            self.preset.value = config.preset
+            self.loss.value = config.loss
+            self.detail.value = "length" if isinstance(config.detail, float) else config.detail
+            if isinstance(config.detail, float):
+                self.length.value = config.detail
+        self.lmax.value = config.lmax
+        for name, control in self.settings.items():
+            value = getattr(config, name)
+            control.value = str(value) if isinstance(control, LineEdit) else value
+        device = getattr(config, "device", "auto")
+        self.device.value = device if device in self.device.choices else "auto"
+        self._loaded, self._shown = recorded, self._asked()
+
+    def _asked(self) -> dict[str, Any]:
+        """What the controls say, by setting."""
+        asked = {"lmax": self.lmax.value, "device": self.device.value}
         if self.method.value != INR:
-            other = self._forms[self.method.value].values()
-            return make_settings(self.method.value, lmax=self.lmax.value, device=self.device.value, **other)
+            return asked | self._forms[self.method.value].values()
         detail = self.length.value if self.detail.value == "length" else self.detail.value
-        settings = {name: widget.value for name, widget in self.advanced.items()}
-        return FitConfig.from_preset(
-            self.preset.value,
-            lmax=self.lmax.value,
-            loss=self.loss.value,
-            detail=detail,
-            device=self.device.value,
-            **settings,
-        )
+        asked |= {"preset": self.preset.value, "loss": self.loss.value, "detail": detail}
+        return asked | {name: widget.value for name, widget in self.advanced.items()}
 
     def show_devices(self, devices: Devices) -> None:
         """Offer what there is."""
@@ -115,6 +147,8 @@ class ModelSection(QWidget):
         layout.addWidget(self.resolved)
         self._advanced_section = Section("Advanced", self._advanced_rows(), unfolded=False)
         layout.addWidget(self._advanced_section)
+        layout.addWidget(self.load_button)
+        self.load_button.clicked.connect(self._ask_for_settings)
 
     def _advanced_rows(self) -> QWidget:
         """Each method's own settings, of which one set is shown."""
@@ -126,7 +160,13 @@ class ModelSection(QWidget):
             layout.addWidget(each)
         return rows
 
+    def _ask_for_settings(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(self, "Load settings", "", "Record of a fit (*.json *.smi.safetensors)")
+        if file:
+            self.settings_requested.emit(Path(file))
+
     def _on_method(self) -> None:
+        self._loaded = None
         method = self.method.value
         for name, rows in self._sets.items():
             rows.setVisible(name == method)
@@ -139,6 +179,7 @@ class ModelSection(QWidget):
         self._on_detail()
 
     def _on_preset(self) -> None:
+        self._loaded = None
         config = FitConfig.from_preset(self.preset.value)
         for name, widget in self.advanced.items():
             if name != "seed":

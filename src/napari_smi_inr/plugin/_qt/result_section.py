@@ -1,4 +1,4 @@
-"""Result: look at a field closely, save it, or open another."""
+"""Result: how far to trust a fit; look at it closely, save it, or open another."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from ..parameter_look import map_choices
 from ..preferences import preferences
 from .form import button, may_be_cut, named
+from .quality_panel import QualityPanel
 
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
@@ -32,11 +33,13 @@ class ResultSection(QWidget):
         self.zoom_button = button("Add &zoom layer", "Show the parameter at screen resolution, at any zoom.")
         self.export_button = button("&Export…", "Write all maps, the FOD and the field file into a folder.")
         self.open_button = button("Open &field…", "Open a field file (.smi.safetensors) without its scan.")
+        self.quality = QualityPanel()
         self._arrange()
         self.show_field(None)
 
-    def show_field(self, field: Estimate | None) -> None:
-        """Enable what makes sense now."""
+    def show_field(self, field: Estimate | None, has_scan: bool = False) -> None:
+        """Show how far to trust a fit, and enable what makes sense now; ``has_scan``: its scan is at hand."""
+        self.quality.show_fit(field, has_scan)
         for widget in (self.zoom_button, self.export_button):
             widget.setEnabled(field is not None)
 
@@ -48,6 +51,7 @@ class ResultSection(QWidget):
         files.addWidget(self.open_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.quality)
         layout.addLayout(look)
         layout.addLayout(files)
         self.zoom_button.clicked.connect(lambda: self.zoom_requested.emit(self.parameter.value))

@@ -30,8 +30,6 @@ class RunSection(QWidget):
         self.progress.setAccessibleName("Progress of the fit")
         self.status = paragraph("Status of the fit")
         self.plot = LossPlot()
-        self.quality = paragraph("Quality of the fit")
-        self.quality.hide()
         self.plot.hide()  # until there is something to see
         self._paused = False
         self._arrange()
@@ -48,11 +46,6 @@ class RunSection(QWidget):
         self.progress.setValue(round(_TICKS * status.fraction))
         self.status.setText(status.text)
 
-    def show_quality(self, text: str) -> None:
-        """Show how good the fit is; nothing for an empty text."""
-        self.quality.setText(text)
-        self.quality.setVisible(bool(text))
-
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
         for each in (self.run_button, self.pause_button, self.stop_button):
@@ -60,7 +53,7 @@ class RunSection(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
-        for widget in (self.progress, self.status, self.plot, self.quality):
+        for widget in (self.progress, self.status, self.plot):
             layout.addWidget(widget)
         layout.addStretch()
         layout.setStretchFactor(self.plot, 1000)  # all the room there is, while it is shown

@@ -22,9 +22,10 @@ from ...io.files import readable_file
 from .._qt.painting import after_painting, set_movie_speed
 from ..field_layers import add_zoom, fields_in, is_continuous, maps_suffix
 from ..helper import Attempt, Helper
-from ..layer_origin import KEY, MapOrigin, origin_of
+from ..layer_origin import KEY, MapOrigin, ResidualOrigin, origin_of
 from ..layer_styles import FIRST_SHOWN
 from ..napari_compat import main_window, unwrapped
+from ..residual_layer import add_residual_layer, is_scan_of
 from ..zoom.session import ZoomSession, session_of
 from .fit_job import Outcome
 from .fit_session import FitSession, State, Status
@@ -34,6 +35,7 @@ from .scan_request import ScanRequest
 if TYPE_CHECKING:
     from ...estimation.estimate import Estimate
     from ...estimation.keep import Keep
+    from ...estimation.residual import Residual
 
 PLUGIN = "napari-smi-inr"
 _TICKS = 20  # few: each redraws the window
@@ -124,7 +126,7 @@ class FitController:
         """Write maps, FOD and field file into a folder, on a thread."""
         if self.field is None:
             return
-        field, name = self.field, self._name
+        field, name, dataset = self.field, self._name, self.scan_of_field()
 
         def report(result: Attempt) -> None:
             if result.error is not None:
@@ -132,7 +134,32 @@ class FitController:
             else:
                 show_info(f"Wrote {len(result.value)} files to {folder}.")
 
-        self._help(partial(_write, field, folder, name), report)
+        self._help(partial(_write, field, folder, name, dataset, lambda: self._closed), report)
+
+    def scan_of_field(self, loaded: DiffusionDataset | None = None) -> DiffusionDataset | None:
+        """What the present field was fitted to: as its layers remember it, or a dataset loaded since from that file."""
+        if self.field is None:
+            return None
+        known = self._dataset_of(self.field)
+        return known if known is not None or loaded is None or not is_scan_of(loaded, self.field) else loaded
+
+    def add_residual(self, dataset: DiffusionDataset, done: Callable[[], None]) -> None:
+        """Map on a thread what the present field leaves unexplained of its scan, and show it; then tell ``done``."""
+        field = self.field
+        if field is None:
+            return
+
+        def show(result: Attempt) -> None:
+            if self._closed:
+                return
+            if result.error is not None:
+                show_error(explain(result.error, "The residual could not be mapped"))
+            elif result.value is not None:
+                with _reporting("The residual could not be shown"):
+                    add_residual_layer(self._viewer, field, result.value)
+            done()
+
+        self._help(partial(_residual, field, dataset, lambda: self._closed), show)
 
     def open(self, path: Path) -> None:
         """Open a file as layers."""
@@ -249,7 +276,7 @@ class FitController:
         """Hide what earlier fits left, so that the new one is seen; nothing is removed."""
         self._layers, self._live = None, None
         for layer in unwrapped(self._viewer).layers:
-            if isinstance(origin_of(layer), MapOrigin):
+            if isinstance(origin_of(layer), MapOrigin | ResidualOrigin):
                 layer.visible = False
 
     def _on_layer(self) -> None:
@@ -288,10 +315,20 @@ class FitController:
             set_movie_speed(main_window(self._viewer), 100)
 
 
-def _write(field: Estimate, folder: Path, name: str) -> list[Path]:
-    from ...results import label_of, write_results  # brings torch, which the dock widget need not wait for
+def _write(
+    field: Estimate, folder: Path, name: str, dataset: DiffusionDataset | None, cancelled: Callable[[], bool]
+) -> list[Path]:
+    from ...results import label_of, write_residual, write_results  # brings torch, which the dock need not wait for
 
-    return write_results(field, folder, name, label_of(field))
+    paths = write_results(field, folder, name, label_of(field))
+    residual = None if dataset is None else _residual(field, dataset, cancelled)
+    return paths if residual is None else [*paths, write_residual(field, residual, folder, name, label_of(field))]
+
+
+def _residual(field: Estimate, dataset: DiffusionDataset, cancelled: Callable[[], bool]) -> Residual | None:
+    from ...estimation.residual import residual_map
+
+    return residual_map(field, dataset, cancelled=cancelled)
 
 
 class _reporting:  # noqa: N801 (a context manager reads as a verb)

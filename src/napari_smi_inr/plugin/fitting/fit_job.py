@@ -159,9 +159,9 @@ class FitJob(Job):
                 yield from self._wait()
                 if self._stop.is_set():
                     break
-            return Outcome(_finished(last), self._stop.is_set())
+            return Outcome(_finished(last, self.dataset), self._stop.is_set())
         except Exception as error:
-            return Outcome(_salvaged(last), self._stop.is_set(), error)
+            return Outcome(_salvaged(last, self.dataset), self._stop.is_set(), error)
         finally:
             self.ended.set()
 
@@ -189,19 +189,21 @@ class FitJob(Job):
         return Update(step, field)
 
 
-def _finished(step: Step | None) -> Estimate | None:
-    """The best field with its cached maps and quality computed here, not later on the window's thread."""
+def _finished(step: Step | None, dataset: DiffusionDataset) -> Estimate | None:
+    """The best field, judged, with its cached maps and quality computed here, not later on the window's thread."""
+    from ...estimation.assessment import assessed  # brings torch
+
     if step is None:
         return None
-    field = step.field()
+    field = assessed(step.field(), dataset)
     field.maps()
     field.quality  # noqa: B018 (cached)
     return field
 
 
-def _salvaged(step: Step | None) -> Estimate | None:
+def _salvaged(step: Step | None, dataset: DiffusionDataset) -> Estimate | None:
     """The best field in spite of an error, if it can still be had."""
     try:
-        return _finished(step)
+        return _finished(step, dataset)
     except Exception:  # whatever broke the fit may have broken the device: the first error is the one to show
         return None

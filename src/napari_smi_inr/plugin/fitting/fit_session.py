@@ -19,7 +19,6 @@ from .fit_process import FitProcess, ProcessJob
 from .kept_fits import forget_fit
 
 if TYPE_CHECKING:
-    from ...estimation.estimate import Estimate
     from ...estimation.keep import Keep
     from ...estimation.step import Step
 
@@ -248,28 +247,6 @@ class FitSession:
     def _set(self, state: State, fraction: float, text: str) -> None:
         self.status = Status(state, fraction, text)
         self.status_changed.emit(self.status)
-
-
-def quality_text(fitted: Estimate) -> str:
-    """Say in a few lines what to look at before trusting the maps."""
-    quality, lines = fitted.quality, []
-    held_out, all_told = quality.get("held_out_rmse", math.nan), quality.get("rmse", math.nan)
-    if math.isfinite(held_out):
-        n = len(quality["held_out_volumes"])
-        lines.append(f"Error on {n} volumes never trained on: {_error(held_out, fitted)}")
-    elif math.isfinite(all_told):
-        lines.append(f"Error on the volumes fitted: {_error(all_told, fitted)}")
-    if "held_out_volumes" in quality and not math.isfinite(held_out):
-        lines.append("No volumes were held out, so nothing tells whether noise was learnt.")
-    lines += quality.get("notes", ())
-    at_bound = {s: v for s, v in quality["share_at_bound"].items() if v >= 0.01}
-    listed = ", ".join(f"{symbol} {share:.0%}" for symbol, share in at_bound.items())
-    lines.append(f"Voxels at a bound: {listed}." if listed else "No parameter sits at its bounds.")
-    return "\n".join(lines)
-
-
-def _error(error: float, fitted: Estimate) -> str:
-    return f"{error:.3g} (signal units), {error / fitted.scale:.1%} of the b = 0 signal."
 
 
 def _progress_text(step: Step) -> str:
