@@ -26,6 +26,7 @@ CONVENTIONS = {
 
 _PACKAGES = (PROGRAM, "torch", "numpy")
 _LARGEST = 1 << 24  # bytes; no side-car is this big
+_DEEPEST = 16  # objects and lists within one another; ours have four
 
 
 def versions() -> dict[str, str]:
@@ -73,6 +74,7 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
         raise InputError(file, "is too large for a side-car.", "Give the .json beside a map.")
     try:
         found = json.loads(file.read_bytes(), parse_constant=_no_number)
+        _require_shallow(found)
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end
         reason = str(error).splitlines()[0]
         raise InputError(file, f"is not readable as JSON ({reason}).", "Mend it, or fetch a fresh copy.") from None
@@ -86,6 +88,13 @@ def is_ours(told: Mapping[str, Any]) -> bool:
     maker = told.get("GeneratedBy")
     by_name = isinstance(maker, Mapping) and maker.get("Name") == PROGRAM
     return by_name or {"Fit", "Provenance"} <= set(told)  # the latter before side-cars named their maker
+
+
+def _require_shallow(value: Any, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_shallow(item, depth + 1)
 
 
 def _no_number(constant: str) -> float:
