@@ -190,7 +190,15 @@ def test_settings_that_are_replaced_need_not_be_sound(fit, record, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "provenance", [None, [], "torch", {"versions": [1], "inputs": "x", "read_from": 7}, {"read_from": {"noise": [1]}}]
+    "provenance",
+    [
+        None,
+        [],
+        "torch",
+        {"versions": [1], "inputs": "x", "read_from": 7},
+        {"read_from": {"noise": [1]}},
+        {"read_from": {"noise": 10**400}},
+    ],
 )
 def test_a_provenance_of_nonsense_does_no_harm(fit, record, tmp_path, provenance):
     path = record(lambda told: told.update(Provenance=provenance))
@@ -208,9 +216,10 @@ def test_a_provenance_of_nonsense_does_no_harm(fit, record, tmp_path, provenance
         (b"", "is empty"),
         (b'{"Fit": {"method": "inr", "learning_rate": NaN}}', "NaN is no number"),
         (b"[" * 100_000, "is not readable as JSON"),
+        (b'{"Fit": ' + b"[" * 500 + b"]" * 500 + b"}", "nested too deeply"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "is not readable as JSON"),
     ],
-    ids=["cut", "list", "binary", "empty", "NaN", "nested", "huge number"],
+    ids=["cut", "list", "binary", "empty", "NaN", "nested", "deep", "huge number"],
 )
 def test_a_broken_file_is_refused_by_name(tmp_path, text, fault):
     path = tmp_path / "broken.json"

@@ -52,7 +52,7 @@ class Recorded:
         asked = _mapping(self.provenance.get("read_from")).get("noise")
         if isinstance(asked, str):
             return asked if asked in NOISE_ESTIMATORS else None
-        return float(asked) if isinstance(asked, int | float) else None
+        return asked if isinstance(asked, float) else None
 
     def again(self, **given: Any) -> Settings:
         """Settings as recorded, but for those ``given`` (``None`` leaves one as it was).
