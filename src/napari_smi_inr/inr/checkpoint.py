@@ -92,13 +92,17 @@ class Checkpoints:
         """
         if self._keep is None:
             return ""
-        began = time.monotonic()
         header = {**_KNOWN, "of": self._of, "config": self._config.model_dump(), "worked": worked}
+        began = time.monotonic()
         try:
             output_folder(self._keep.path.parent)
             write_tensors(self._keep.path, state.tensors, {**header, "numbers": state.numbers})
         except InputError as error:
             return str(error)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return "Memory has run out."
         finally:
             ended = time.monotonic()
             self._next = ended + max(self._keep.interval, (ended - began) / SHARE)
