@@ -19,7 +19,7 @@ from napari_smi_inr.plugin.fitting.fit_session import FitSession
 from napari_smi_inr.plugin.fitting.kept_fits import find_fit, place_for
 
 SMALL = {"features": 8, "width": 16, "layers": 2, "batch_size": 64, "detail": 8.0, "device": "cpu", "held_out": 0.0}
-CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=600, **SMALL)
+CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=400, **SMALL)
 
 
 def drain(run):

@@ -187,7 +187,7 @@ class Trainer:
         self.watch.restore(state.part("watch"))
         self.setbacks.restore(state.part("setbacks"))
         weights, order = self._adam.weights, own.tensor("order", self._order.shape, torch.int64)
-        if not torch.equal(order.sort().values.cpu(), torch.arange(self.problem.n_voxels)):
+        if not torch.equal(order.cpu().sort().values, torch.arange(self.problem.n_voxels)):
             raise ValueError("its order is no order of the voxels")
         self._best = None
         if "best" in own.tensors:
