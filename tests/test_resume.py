@@ -112,6 +112,10 @@ def test_a_fit_that_begins_anew_says_that_another_could_go_on(run, whole, scan, 
     steps = smi.fit_steps(smi.load(scan / "dwi.nii.gz", mask=scan / "mask.nii.gz"), config, Keep(kept))
     next(steps)
     steps.close()
+    refused = run("out", "--resume", "--seed", "4")
+    assert refused.exit_code == 2
+    assert "is of a fit with other settings: seed 3, now 4." in refused.stderr
+    assert list(kept.parent.iterdir()) == [kept]
     assert "--resume would go on with it" in run("out").stderr
     assert contents(kept.parent) == whole  # and nothing else
 
