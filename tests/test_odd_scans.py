@@ -12,7 +12,7 @@ from napari_smi_inr.io.export import save_scan
 from napari_smi_inr.parameters import PARAMETERS
 from scan_files import AFFINES, affine_of, turned
 
-QUICK = {"lmax": 2, "epochs": 8, "batch_size": 40, "width": 32, "features": 16, "device": "cpu"}
+QUICK = {"lmax": 2, "epochs": 5, "batch_size": 40, "width": 32, "features": 16, "device": "cpu"}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def sensible(dataset, **settings):
 
 
 def test_signals_that_are_the_same_everywhere(remade):
-    field = sensible(remade(lambda signal: np.full_like(signal, 100.0)))
+    field = sensible(remade(lambda signal: np.full_like(signal, 100.0)), epochs=12)
     s0 = field.maps()["S0"][field.mask]
     np.testing.assert_allclose(s0, np.median(s0), rtol=0.1)
 
@@ -82,8 +82,7 @@ def test_signals_cut_off_at_the_top_of_their_range(remade, tiny_dataset):
     assert np.median(field.maps()["S0"][field.mask]) < 1.3 * level
 
 
-@pytest.mark.parametrize("factor", [1e-14, 1e7], ids=["1e-12", "1e9"])
-@pytest.mark.parametrize("loss", ["mse", "rician"])
+@pytest.mark.parametrize(("factor", "loss"), [(1e-14, "mse"), (1e7, "rician")], ids=["1e-12", "1e9"])
 def test_signals_of_any_size(remade, tiny_dataset, factor, loss):
     one, other = (remade(lambda signal, f=f: signal * np.float32(f)) for f in (1.0, factor))
     if loss == "rician":

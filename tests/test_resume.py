@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -70,42 +71,53 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_a_killed_fit_goes_on_and_leaves_the_very_same_files(words, run, whole, tmp_path):
-    kept = tmp_path / "out" / "dwi.checkpoint.safetensors"
-    for more in ((), ("--resume",)):  # killed twice
-        before = kept.stat().st_mtime_ns if more else 0
-        program = subprocess.Popen([sys.executable, "-c", OFTEN, *words("out", *more)], stderr=subprocess.PIPE)
+@contextmanager
+def caught(command, kept):
+    """The program, a moment after it has written a checkpoint."""
+    before = kept.stat().st_mtime_ns if kept.exists() else 0
+    with subprocess.Popen([sys.executable, "-c", OFTEN, *command], stderr=subprocess.PIPE, text=True) as program:
         while not (kept.exists() and kept.stat().st_mtime_ns > before):
-            assert program.poll() is None, program.stderr.read().decode()
+            assert program.poll() is None, program.stderr.read()
             time.sleep(0.005)
         time.sleep(0.1)  # wherever it is then
+        yield program
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals on Windows")
+def test_a_fit_killed_and_then_interrupted_goes_on_and_leaves_the_very_same_files(words, run, whole, tmp_path):
+    kept = tmp_path / "out" / "dwi.checkpoint.safetensors"
+    with caught(words("out"), kept) as program:
         program.kill()
-        program.communicate()
-        assert 0 < peek(kept).fraction < 1
-        assert [p for p in kept.parent.iterdir() if not p.name.endswith(".part")] == [kept]
+    parts = list(kept.parent.glob(".*.part"))  # where the end came upon a write
+    assert set(kept.parent.iterdir()) == {kept, *parts}
+    share = peek(kept).fraction
+    assert 0 < share < 1
+    with caught(words("out", "--resume"), kept) as program:
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert f"Going on from {kept}, at {share:.0%}" in said.replace("\n", " ")
+    assert "--resume goes on from here" in said
+    assert share < peek(kept).fraction < 1
+    assert np.isfinite(smi.open_field(kept.parent / "dwi.smi.safetensors").maps()["f"]).any()
     assert run("out", "--resume").exit_code == 0
-    for part in kept.parent.glob(".*.part"):  # if the last kill fell upon a write
+    for part in parts:
         part.unlink()
     assert contents(kept.parent) == whole
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGINT on Windows")
-def test_an_interrupted_fit_says_how_to_go_on_and_does(words, run, whole, tmp_path):
-    program = subprocess.Popen([sys.executable, "-c", OFTEN, *words("out")], stderr=subprocess.PIPE, text=True)
+def test_a_fit_that_begins_anew_says_that_another_could_go_on(run, whole, scan, tmp_path):
+    config = smi.make_settings(lmax=2, epochs=8, detail=9.0, device="cpu", seed=3, batch_size=16)
     kept = tmp_path / "out" / "dwi.checkpoint.safetensors"
-    while not kept.exists():
-        assert program.poll() is None
-        time.sleep(0.005)
-    program.send_signal(signal.SIGINT)
-    _, said = program.communicate(timeout=60)
-    assert program.returncode == 130
-    assert "--resume goes on from here" in said
-    assert np.isfinite(smi.open_field(tmp_path / "out" / "dwi.smi.safetensors").maps()["f"]).any()
-    again = run("out")
-    assert "--resume would go on with it" in again.stderr
-    assert not kept.exists()
-    assert contents(tmp_path / "out") == whole
+    steps = smi.fit_steps(smi.load(scan / "dwi.nii.gz", mask=scan / "mask.nii.gz"), config, Keep(kept))
+    next(steps)
+    steps.close()
+    refused = run("out", "--resume", "--seed", "4")
+    assert refused.exit_code == 2
+    assert "is of a fit with other settings: seed 3, now 4." in refused.stderr
+    assert list(kept.parent.iterdir()) == [kept]
+    assert "--resume would go on with it" in run("out").stderr
+    assert contents(kept.parent) == whole  # and nothing else
 
 
 def test_where_there_is_nothing_to_resume_the_fit_begins(run, whole, tmp_path):

@@ -16,6 +16,9 @@ from .errors import InputError
 LARGEST_DEVIATION = 0.5
 """Largest entry of L - I that a gradient coil can have over any field of view; beyond it, L is a mistake."""
 
+_VOXELS_AT_A_TIME = 4096
+"""So that the signal in the mask, which may be as large as the scan, need not be copied as a whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class DiffusionDataset:
@@ -112,16 +115,17 @@ class DiffusionDataset:
         """SHA-256 of all that a fit depends on: what lies in the mask, where, and the protocol; and of `more`."""
         digest = hashlib.sha256()
         acquisition = self.acquisition
-        parts: list[NDArray[np.generic]] = [acquisition.b, acquisition.b_delta, acquisition.directions, self.affine]
-        parts += [self.mask, self.signal[self.mask]]
+        for part in (acquisition.b, acquisition.b_delta, acquisition.directions, self.affine, self.mask):
+            digest.update(f"{part.shape}{part.dtype}".encode() + part.tobytes())
+        digest.update(f"{(self.n_voxels, acquisition.n_volumes)}{self.signal.dtype}".encode())
+        voxels = np.argwhere(self.mask)
+        for start in range(0, len(voxels), _VOXELS_AT_A_TIME):
+            digest.update(self.signal[tuple(voxels[start : start + _VOXELS_AT_A_TIME].T)].tobytes())
         for known in (self.noise, self.deviation):
             if known is not None:
                 values = np.asarray(known)
-                parts.append(values[self.mask] if values.ndim else values)
-        for part in parts:
-            plain = np.ascontiguousarray(part)
-            digest.update(f"{plain.shape}{plain.dtype}".encode())
-            digest.update(plain.tobytes())
+                inside = np.ascontiguousarray(values[self.mask] if values.ndim else values)
+                digest.update(f"{inside.shape}{inside.dtype}".encode() + inside.tobytes())
         digest.update(more)
         return digest.hexdigest()
 

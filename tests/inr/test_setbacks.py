@@ -8,7 +8,7 @@ import torch
 
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.estimation.keep import Keep
-from napari_smi_inr.inr import training
+from napari_smi_inr.inr import tensor_file, training
 from napari_smi_inr.inr.config import FitConfig
 from napari_smi_inr.inr.field import FittedField
 from napari_smi_inr.inr.problem import Problem
@@ -58,9 +58,10 @@ def spoiling(t, when, spoil):
 
 
 class TestALossThatIsLost:
-    @pytest.mark.parametrize("held_out", [0.0, 0.1])
-    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-    @pytest.mark.parametrize("batch", [1, 20, 48])
+    @pytest.mark.parametrize(
+        ("held_out", "value", "batch"),
+        [(0.0, math.nan, 1), (0.1, math.nan, 48), (0.1, math.inf, 20), (0.0, -math.inf, 48)],
+    )
     def test_one_bad_batch_costs_an_epoch_and_half_the_step(self, tiny_dataset, held_out, value, batch):
         plain = run(trainer(tiny_dataset, held_out=held_out))
         t = run(spoiling(trainer(tiny_dataset, held_out=held_out), lambda n: n == batch, lambda x: x * value))
@@ -212,6 +213,14 @@ class TestMemory:
         failed = short_of_memory(monkeypatch, Problem, "__init__", lambda *_: made or made.append(1), OUT_OF_MEMORY[0])
         assert list(fit_steps(tiny_dataset, config()))[-1].fraction == 1.0
         assert len(failed) == 1
+
+    def test_a_checkpoint_it_has_no_memory_for_is_left_out(self, tiny_dataset, monkeypatch, tmp_path):
+        short_of_memory(monkeypatch, tensor_file, "save", lambda *_: False, MemoryError())
+        keep = Keep(tmp_path / "fit.checkpoint.safetensors", interval=0.0)
+        step = list(fit_steps(tiny_dataset, config(epochs=2), keep))[-1]
+        assert step.fraction == 1.0
+        assert "not kept" in step.text
+        assert list(tmp_path.iterdir()) == []
 
     def test_with_nothing_left_to_spare_it_says_what_to_do(self, tiny_dataset, monkeypatch):
         short_of_memory(monkeypatch, Problem, "misfit", lambda *_: False, OUT_OF_MEMORY[2])

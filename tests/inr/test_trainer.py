@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import napari_smi_inr as smi
-from napari_smi_inr.inr import trainer as trainer_module
+from napari_smi_inr.inr import voxel_tissue
 from napari_smi_inr.inr.config import FitConfig
 from napari_smi_inr.inr.problem import Problem
 from napari_smi_inr.inr.trainer import Trainer, batches_per_epoch
@@ -126,7 +126,7 @@ def test_the_callers_random_numbers_are_left_alone(tiny_dataset):
 
 def test_large_scans_are_encoded_batch_by_batch_with_the_same_result(tiny_dataset, monkeypatch):
     kept = run(trainer(tiny_dataset))
-    monkeypatch.setattr(trainer_module, "_CACHED_FEATURES", 0)
+    monkeypatch.setattr(voxel_tissue, "_CACHED_FEATURES", 0)
     anew = run(trainer(tiny_dataset))
     torch.testing.assert_close(weights(anew.model), weights(kept.model), rtol=1e-3, atol=1e-4)
 

@@ -5,9 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
+from napari_smi_inr.inr.problem import Problem
 from napari_smi_inr.plugin.fitting.fit_job import FitJob
 from napari_smi_inr.plugin.fitting.fit_session import Curves, FitSession, State
 
@@ -121,6 +123,24 @@ def test_an_error_ends_the_fit_but_not_what_was_found(tiny_dataset, error):
     assert outcome.field is not None
     assert session.status.text.startswith("Failed")
     assert not session.status.busy
+
+
+def test_what_befalls_a_fit_is_told_while_it_runs_and_with_the_result(tiny_dataset, monkeypatch):
+    misfit = Problem.misfit
+
+    def scarce(problem, tissue, voxels):
+        if len(voxels) > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return misfit(problem, tissue, voxels)
+
+    monkeypatch.setattr(Problem, "misfit", scarce)
+    session, texts = FitSession(FitJob), []
+    session.status_changed.connect(lambda status: texts.append(status.text))
+    outcome = drive(session, tiny_dataset)
+    assert outcome.error is None
+    told = "Memory ran out on cpu: since then the 78 voxels of a step are worked through in 2 parts."
+    assert any(text.startswith(f"{told} Fitting with detail") for text in texts)
+    assert told in quality_text(outcome.field)
 
 
 def test_an_error_at_the_very_start_is_told_too(tiny_dataset):

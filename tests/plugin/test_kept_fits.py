@@ -19,7 +19,7 @@ from napari_smi_inr.plugin.fitting.fit_session import FitSession
 from napari_smi_inr.plugin.fitting.kept_fits import find_fit, place_for
 
 SMALL = {"features": 8, "width": 16, "layers": 2, "batch_size": 64, "detail": 8.0, "device": "cpu", "held_out": 0.0}
-CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=600, **SMALL)
+CONFIG = smi.FitConfig.from_preset(lmax=2, epochs=400, **SMALL)
 
 
 def drain(run):
@@ -45,18 +45,18 @@ def cut_short(tiny_dataset, keep):
 
 
 def test_a_fit_whose_process_is_killed_goes_on_to_the_same_end(tiny_dataset, keep):
-    often = Keep(keep.path, interval=0.05)
-    job = ProcessJob(FitProcess(), tiny_dataset, CONFIG, often)
+    longer = CONFIG.model_copy(update={"epochs": 1500})
+    job = ProcessJob(FitProcess(), tiny_dataset, longer, Keep(keep.path, interval=0.05))
     run = job.run()
     while not keep.path.exists():
         next(run)
     os.kill(job._process._process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
     assert drain(run).error is not None
     kept = find_fit(tiny_dataset)
-    assert kept.config == CONFIG
+    assert kept.config == longer
     assert 0 < kept.fraction < 1
     outcome = drain(ProcessJob(FitProcess(), tiny_dataset, kept.config, kept.keep).run())
-    whole = smi.fit(tiny_dataset, **CONFIG.model_dump(exclude={"method", "preset"}))
+    whole = smi.fit(tiny_dataset, **longer.model_dump(exclude={"method", "preset"}))
     for symbol, values in whole.maps().items():
         np.testing.assert_array_equal(outcome.field.maps()[symbol], values)
 

@@ -24,9 +24,10 @@ def checkpoint_at(path: Path, resume: bool, method: str) -> Keep | None:
     Raises
     ------
     InputError
-        If it is to be resumed, and its method keeps nothing.
+        If it is to be resumed, and its method keeps nothing, or what is there is damaged.
     """
     from ..estimation.keep import Keep
+    from ..inr.checkpoint import peek
 
     if not METHODS[method].keeps:
         if resume:
@@ -35,8 +36,11 @@ def checkpoint_at(path: Path, resume: bool, method: str) -> Keep | None:
     there = path.is_file()
     if resume and not there:
         typer.echo(f"There is no checkpoint {path}: the fit begins at its beginning.", err=True)
-    if there and not resume:
-        typer.echo(f"{path} is of a fit that was cut short; --resume would go on with it.", err=True)
+    elif resume:
+        typer.echo(f"Going on from {path}, at {peek(path).fraction:.0%} of the work.", err=True)
+    elif there:
+        words = "is of a fit that was cut short: --resume would go on with it, and this fit will replace it."
+        typer.echo(f"{path} {words}", err=True)
     return Keep(path, resume and there)
 
 

@@ -38,12 +38,7 @@ class Checkpoint(NamedTuple):
     state: State
     worked: float  # seconds
     config: FitConfig  # as asked for, not settled
-
-    @property
-    def fraction(self) -> float:
-        """Share of the work done."""
-        done, end = self.state.part("fit").count("done"), self.state.part("schedule").count("end")
-        return done / max(end, 1)
+    fraction: float  # of the work done
 
 
 class Checkpoints:
@@ -92,13 +87,17 @@ class Checkpoints:
         """
         if self._keep is None:
             return ""
-        began = time.monotonic()
         header = {**_KNOWN, "of": self._of, "config": self._config.model_dump(), "worked": worked}
+        began = time.monotonic()
         try:
             output_folder(self._keep.path.parent)
             write_tensors(self._keep.path, state.tensors, {**header, "numbers": state.numbers})
         except InputError as error:
             return str(error)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return "Memory has run out."
         finally:
             ended = time.monotonic()
             self._next = ended + max(self._keep.interval, (ended - began) / SHARE)
@@ -142,8 +141,9 @@ def _read(path: Path, build: Build[Checkpoint]) -> Checkpoint:
 
 
 def _checkpoint(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Checkpoint:
-    config = FitConfig.model_validate(header["config"])
-    return Checkpoint(State(tensors, dict(header["numbers"])), float(header["worked"]), config)
+    state, config = State(tensors, dict(header["numbers"])), FitConfig.model_validate(header["config"])
+    fraction = state.part("fit").count("done") / max(1, state.part("schedule").count("end"))
+    return Checkpoint(state, float(header["worked"]), config, fraction)
 
 
 def _compare(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -46,9 +46,10 @@ class Setbacks:
         return self.attempts >= _MOST_ATTEMPTS
 
     def note(self, what: str, sentence: str) -> None:
-        """Tell of something; of one thing only the latest is kept."""
+        """Tell of something; of one thing only the latest is kept, and nothing if that has no words."""
         self._notes.pop(what, None)
-        self._notes[what] = sentence
+        if sentence:
+            self._notes[what] = sentence
 
     def start_from(self, misfit: float) -> None:
         """Take in the misfit before the first step."""

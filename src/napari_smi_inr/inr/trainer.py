@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch.nn.utils import vector_to_parameters
@@ -24,15 +24,12 @@ from .problem import Problem
 from .schedule import Schedule, Watch
 from .setbacks import LOST_EPOCHS, Setbacks
 from .state import State
+from .voxel_tissue import VoxelTissue
 
 T = TypeVar("T")
 
-_CACHED_FEATURES = 2**26
-"""Floats of encoded positions kept in memory (256 MB); beyond, they are computed anew for each batch."""
-
 _WORTH_SHARING = 1e8
 """Multiplications of one pass forward from which several processor cores pay (measured on two)."""
-
 
 _NEVER_CHANGED = ("fit.best", "fit.order")
 """Tensors of a state that are replaced, but never written to."""
@@ -77,7 +74,7 @@ class Trainer:
         self.watch = Watch(config.epochs)
         self.done = 0
         self._shuffle = torch.Generator().manual_seed(config.seed)
-        self._features = self._encode_once()
+        self._tissue = VoxelTissue(self.model, problem)
         # A prior weighs more the less the data can say. Without it this is plain Adam.
         decay = config.weight_decay * problem.noise_variance
         self._adam = Adam(self.model, beta2=config.beta2, weight_decay=decay)
@@ -181,13 +178,17 @@ class Trainer:
         ValueError, KeyError, TypeError, RuntimeError
             If it is not one.
         """
+        self._take_on(state)
+        self.good = self.state().copy(fixed=_NEVER_CHANGED)
+
+    def _take_on(self, state: State) -> None:
         own = state.part("fit")
         self._adam.restore(state.part("adam"))
         self.schedule.restore(state.part("schedule"))
         self.watch.restore(state.part("watch"))
         self.setbacks.restore(state.part("setbacks"))
         weights, order = self._adam.weights, own.tensor("order", self._order.shape, torch.int64)
-        if not torch.equal(order.sort().values.cpu(), torch.arange(self.problem.n_voxels)):
+        if not torch.equal(order.cpu().sort().values, torch.arange(self.problem.n_voxels)):
             raise ValueError("its order is no order of the voxels")
         self._best = None
         if "best" in own.tensors:
@@ -199,7 +200,6 @@ class Trainer:
             raise ValueError("it goes beyond its end")
         self._terms.copy_(torch.tensor(own.numbers["terms"]))
         self._last_terms, self._held_out = [float(x) for x in own.numbers["last_terms"]], own.number("held_out")
-        self.good = self.state().copy(fixed=_NEVER_CHANGED)
 
     def _next_batch(self) -> torch.Tensor:
         """Indices of the next batch of voxels; a new order each epoch."""
@@ -225,19 +225,6 @@ class Trainer:
         finally:
             torch.set_num_threads(before)
 
-    def _encode_once(self) -> torch.Tensor | None:
-        """(voxels, K·features), if they are not too many."""
-        n_features = self.problem.points_per_voxel * self.model.encoding.n_features
-        if self.problem.n_voxels * n_features > _CACHED_FEATURES:
-            return None
-        return self.model.encode(self.problem.points()).view(-1, n_features)
-
-    def _tissue(self, voxels: torch.Tensor) -> Tissue:
-        """The tissue at the points of some voxels."""
-        if self._features is None:
-            return cast(Tissue, self.model(self.problem.points(voxels)))
-        return self.model.decode(self._features.index_select(0, voxels).view(-1, self.model.encoding.n_features))
-
     def _descend(self, voxels: torch.Tensor) -> torch.Tensor:
         """One step down the gradient; returns the (2,) terms of the loss."""
         self._adam.zero_grad()
@@ -248,7 +235,7 @@ class Trainer:
 
     def _differentiate(self, voxels: torch.Tensor, share: float = 1.0) -> torch.Tensor:
         """Add the gradient of some voxels that are this share of a batch; returns their share of the loss's terms."""
-        tissue = self._tissue(voxels)
+        tissue = self._tissue.of(voxels)
         data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
         loss = data + self.config.nonnegativity * negative
         (loss if share == 1.0 else share * loss).backward()
@@ -280,7 +267,7 @@ class Trainer:
 
     def _judged(self) -> Tissue:
         """The tissue of the voxels whose held-out volumes are looked at."""
-        parts = [self._tissue(part) for part in self._portions.of(self.problem.judged)]
+        parts = [self._tissue.of(part) for part in self._portions.of(self.problem.judged)]
         return parts[0] if len(parts) == 1 else Tissue(*map(torch.cat, zip(*parts, strict=True)))
 
     def _fault(self, terms: list[float], held_out: float) -> str:
@@ -295,7 +282,7 @@ class Trainer:
     def _go_back(self, fault: str) -> None:
         """Go back to the last good state, and on with smaller steps; or end there, if that has been of no use."""
         setbacks, epoch = self.setbacks.state(), self.epoch
-        self.restore(self.good)
+        self._take_on(self.good)
         self._terms.zero_()  # of a fit resumed in mid-epoch they may be what was wrong
         self.setbacks.restore(setbacks)
         self.setbacks.failed(fault, epoch, self.epoch)
@@ -308,7 +295,4 @@ class Trainer:
 
     def _within_memory(self, work: Callable[[], T]) -> T:
         """Do something; where memory runs out, again with less of it."""
-        return self._portions.work(work, self._forget_features)
-
-    def _forget_features(self) -> None:
-        self._features = None
+        return self._portions.work(work, self._tissue.forget)

@@ -124,8 +124,8 @@ class _Run:
         """Write down where it stands."""
         trainer = self.trainer
         fault = self._checkpoints.write(trainer.state() if trainer.sound else trainer.good, self.worked)
-        if fault:
-            trainer.setbacks.note("checkpoint", f"The fit is not kept for the case that it is cut short: {fault}")
+        sentence = f"The fit is not kept for the case that it is cut short: {fault}" if fault else ""
+        trainer.setbacks.note("checkpoint", sentence)
 
     def _begin(self, device: torch.device, state: State | None) -> None:
         try:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from ...dataset import DiffusionDataset
@@ -93,4 +94,10 @@ def _age(path: Path) -> float:
 
 
 def _scan(dataset: DiffusionDataset) -> str:
-    return dataset.digest[:32]
+    """What tells one scan's fits from another's, at once where it comes from files; what is kept knows it exactly."""
+    if not dataset.checksums:
+        return dataset.digest[:32]
+    digest = hashlib.sha256(json.dumps(sorted(dataset.checksums.items())).encode())
+    for part in (dataset.mask, np.asarray(dataset.noise if dataset.noise is not None else 0.0)):
+        digest.update(part.tobytes())
+    return digest.hexdigest()[:32]
