@@ -131,7 +131,7 @@ def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
         _check_checksum(header, tensors)
         return _build(header, tensors, place)
     except (OSError, SafetensorError, struct.error) as error:
-        raise InputError(source, f"is not a readable field file ({error}).", "Was it copied whole?") from error
+        raise InputError(source, f"is not a readable field file ({error}).", "Copy it again, whole.") from error
     except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
         if isinstance(error, InputError) and error.where == str(source):
             raise
