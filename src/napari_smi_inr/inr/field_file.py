@@ -43,8 +43,7 @@ _UNCHECKED = (
     "The field file was written by an earlier version, without a checksum: damage to its numbers would not be noticed. "
     "Save it again to add one."
 )
-_LARGEST = 1 << 32  # bytes; forty times the network of the published size
-_MOST_LAYERS = 64
+_LARGEST = 1 << 32  # bytes; some thirty times a field of the published set-up
 _PROTOCOL = ("b", "b_delta", "directions")
 
 
@@ -186,7 +185,7 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], devic
 class _Told(BaseModel):
     """What others rely on in a field's record and in the story of its training; more may be there."""
 
-    inputs: dict[str, str] = {}
+    inputs: dict[str, Any] = {}
     notes: list[str] = []
     epochs: float = 0.0
     held_out_volumes: list[NonNegativeInt] = []
@@ -209,7 +208,7 @@ def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor
 
 def _check_shapes(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
     """Refuse weights that are not those of the settings, before memory is set aside for a network of these."""
-    if config.layers > _MOST_LAYERS or max(config.width, config.features) > max(map(torch.numel, weights.values())):
+    if max(config.width, config.features) > max(map(torch.numel, weights.values())):
         raise ValueError("its weights do not fit its settings")
     with torch.device("meta"):  # shapes without numbers
         expected = _unshared(FieldModel(config, 1.0, torch.zeros(3)))
