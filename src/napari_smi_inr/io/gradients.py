@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition import B0_THRESHOLD, SPHERICAL_TOLERANCE, Acquisition
-from ..acquisition.protocol import MOST_VOLUMES
+from ..acquisition import B0_THRESHOLD, MOST_VOLUMES, SPHERICAL_TOLERANCE, Acquisition
 from ..errors import InputError
 from .files import naming, readable_file
 
