@@ -53,7 +53,7 @@ def read_or_refused(read):
         return read()
     except InputError as error:
         told = error.fault, error.remedy
-    assert all(sentence.endswith(".") for sentence in told)
+    assert all(sentence.endswith((".", "?")) for sentence in told)
     return None
 
 

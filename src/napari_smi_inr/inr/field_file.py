@@ -43,7 +43,8 @@ _UNCHECKED = (
     "The field file was written by an earlier version, without a checksum: damage to its numbers would not be noticed. "
     "Save it again to add one."
 )
-_LARGEST = 1 << 32  # bytes; some thirty times a field of the published set-up
+_LARGEST = 1 << 32  # bytes; forty times the network of the published size
+_MOST_LAYERS = 64
 _PROTOCOL = ("b", "b_delta", "directions")
 
 
@@ -130,7 +131,7 @@ def open_field(path: str | PathLike[str], device: str = "cpu") -> FittedField:
         _check_checksum(header, tensors)
         return _build(header, tensors, place)
     except (OSError, SafetensorError, struct.error) as error:
-        raise InputError(source, f"is not a readable field file ({error}).", "Copy it again, whole.") from error
+        raise InputError(source, f"is not a readable field file ({error}).", "Was it copied whole?") from error
     except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
         if isinstance(error, InputError) and error.where == str(source):
             raise
@@ -185,7 +186,7 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], devic
 class _Told(BaseModel):
     """What others rely on in a field's record and in the story of its training; more may be there."""
 
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, str] = {}
     notes: list[str] = []
     epochs: float = 0.0
     held_out_volumes: list[NonNegativeInt] = []
@@ -208,7 +209,7 @@ def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor
 
 def _check_shapes(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
     """Refuse weights that are not those of the settings, before memory is set aside for a network of these."""
-    if max(config.width, config.features) > max(map(torch.numel, weights.values())):
+    if config.layers > _MOST_LAYERS or max(config.width, config.features) > max(map(torch.numel, weights.values())):
         raise ValueError("its weights do not fit its settings")
     with torch.device("meta"):  # shapes without numbers
         expected = _unshared(FieldModel(config, 1.0, torch.zeros(3)))
