@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from bad_inputs import header
+from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io import nifti
 from napari_smi_inr.io.json_text import read_json
 from napari_smi_inr.io.nifti import open_image, read_volumes
 from napari_smi_inr.io.scan import load_scan
+from napari_smi_inr.io.stream import stream_image
 
 
 def refusal(read, *arguments):
@@ -114,6 +116,7 @@ def test_a_header_that_contradicts_itself_or_the_file_is_refused(plain, damage):
     [
         [(108, f32(0))],  # some programs leave it at that
         [(76, f32(-1))],
+        [(76, f32(0)), (252, i16(0))],
         [(112, f32(0))],  # no scaling
         [(112, f32(np.nan, np.nan))],
         [(72, i16(0))],
@@ -194,6 +197,10 @@ class TestClaims:
     def test_where_memory_is_not_told_the_attempt_says_so(self, plain, monkeypatch):
         monkeypatch.setattr(nifti, "_memory", lambda: 100.0)
         assert "memory" in refusal(lambda: read_volumes(open_image(plain(), "scan"))).fault
+
+    def test_a_system_that_does_not_tell_its_memory_lets_one_try(self, plain, monkeypatch):
+        monkeypatch.delattr(os, "sysconf", raising=False)
+        assert read_volumes(open_image(plain(), "scan")).shape == (5, 6, 3, 11)
 
     def test_a_bomb_behind_the_last_voxel_is_not_unpacked(self, scan):
         packer = zlib.compressobj(9, wbits=31)
@@ -323,3 +330,18 @@ def test_every_sound_type_is_read_as_nibabel_reads_it(tmp_path, kind, endian, dt
     expected = nib.load(tmp_path / "image.nii.gz")
     np.testing.assert_array_equal(read_volumes(read), expected.get_fdata(dtype=np.float32))
     np.testing.assert_array_equal(read.affine, expected.affine)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "fault"), [("map.txt", (2, 2, 2), "not a name"), ("a.nii", (40000, 1, 1), "40000")]
+)
+def test_an_image_that_cannot_be_is_not_begun(tmp_path, name, shape, fault):
+    error = refusal(stream_image, tmp_path / name, shape, np.eye(4), [])
+    assert fault in error.fault
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_protocol_longer_than_any_is_refused():
+    n = 8193
+    with pytest.raises(InputError, match="8193 volumes"):
+        Acquisition(np.zeros(n), np.ones(n), np.zeros((n, 3)))
