@@ -63,3 +63,19 @@ def test_faults_are_named():
         GridField({"f": np.zeros((2, 2, 2)), "p2": np.zeros((2, 2, 3))}, AFFINE)
     with pytest.raises(InputError, match="sinc"):
         GridField({"f": np.zeros((2, 2, 2))}, AFFINE, interpolation="sinc")
+
+
+def test_other_maps_of_the_grid_are_interpolated_alike():
+    values = np.random.default_rng(0).random((6, 5, 4)).astype(np.float32)
+    values[0, 0, 0] = np.nan
+    field = GridField({"f": values}, AFFINE, interpolation="cubic")
+    other = field.with_maps({"p2": 3 * values})
+    points = voxel_to_world(AFFINE, np.random.default_rng(1).uniform(0, 4, (20, 3)))
+    np.testing.assert_allclose(other.sample(points), 3 * field.sample(points), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(other.mask, np.isfinite(values))
+    assert other.parameters == ("p2",)
+
+
+def test_no_maps_are_no_field():
+    with pytest.raises(InputError, match="empty"):
+        GridField({}, AFFINE)

@@ -56,10 +56,11 @@ def read_deviation(path: str | Path, grid: Grid, mask: NDArray[np.bool_]) -> tup
     values = read_volumes(image)
     full = _is_full(values[mask], path)
     matrices = values.reshape(*values.shape[:3], 3, 3).swapaxes(-1, -2)  # stored by columns
-    if not full:
-        matrices = matrices + np.eye(3, dtype=np.float32)
     axes = fsl_axes(grid.affine)
-    deviation = np.asarray(axes @ matrices @ np.linalg.inv(axes), dtype=np.float32)
+    with np.errstate(all="ignore"):  # outside the mask there may be anything
+        if not full:
+            matrices = matrices + np.eye(3, dtype=np.float32)
+        deviation = np.asarray(axes @ matrices @ np.linalg.inv(axes), dtype=np.float32)
     kind = "full matrices (diagonal near 1)" if full else "deviations from uniform gradients (diagonal near 0)"
     return deviation, f"Gradient non-uniformity read as {kind} on FSL's directions; {_range(deviation[mask])}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition import B0_THRESHOLD, SPHERICAL_TOLERANCE, Acquisition
+from ..acquisition import B0_THRESHOLD, MOST_VOLUMES, SPHERICAL_TOLERANCE, Acquisition
 from ..errors import InputError
 from .files import naming, readable_file
 
@@ -26,6 +26,7 @@ _LENGTH_ROUNDING = 1e-3  # of a few printed decimals, not worth a word
 _LARGEST_B = 1000.0  # ms/µm²; ten times what any scanner reaches
 _LARGEST_TABLE = 1 << 22  # bytes; nothing this big is a gradient table
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_MOST_NUMBERS = 3 * MOST_VOLUMES
 _LONGEST_NUMBER = 64  # characters; Python's own float() would also take 1_000 and other alphabets
 
 
@@ -204,9 +205,13 @@ def _refuse_huge(b: NDArray[np.float64], path: Path) -> None:
 
 def _read_table(path: Path) -> list[list[float]]:
     """Read the rows of numbers in a text file, apart by spaces or by commas; blank lines and # comments are skipped."""
-    rows = []
+    rows: list[list[float]] = []
+    room = _MOST_NUMBERS
     for number, line in enumerate(_read_text(path).splitlines(), start=1):
         words = _words(line.partition("#")[0].strip())
+        room -= len(words)
+        if room < 0:
+            raise InputError(path, f"has more than {_MOST_NUMBERS} numbers.", "Give the gradient table of one scan.")
         odd = next((word for word in words if len(word) > _LONGEST_NUMBER or not _NUMBER.fullmatch(word)), None)
         if odd is not None:
             shown = ascii(odd if len(odd) <= _LONGEST_NUMBER else odd[:12] + "...")

@@ -20,7 +20,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from ..acquisition.protocol import MOST_VOLUMES
+from ..acquisition import MOST_VOLUMES
 from ..errors import InputError
 
 DAMAGED = (OSError, EOFError, ValueError, zlib.error)
