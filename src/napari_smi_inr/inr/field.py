@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
 from ..estimation.record import share_at_bound
+from ..estimation.side_by_side import side_by_side
 from ..parameters import FOD, SCALARS
 from ..sampling.coordinates import voxel_to_world
 from ..signal_model.spherical_harmonics import P2_SCALE
@@ -118,14 +119,19 @@ class FittedField:
         points = np.asarray(points_mm).reshape(-1, 3)
         scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)
         fod = np.empty((len(points), self.model.network.n_fod), dtype=np.float32)
-        chunk = _CHUNK if self.device.type == "cpu" else max(_CHUNK, _CARD_FEATURES // self.model.encoding.n_features)
-        with torch.inference_mode():
-            for start in range(0, len(points), chunk):
-                rows = slice(start, start + chunk)
+
+        def evaluate(rows: slice) -> None:
+            with torch.inference_mode():
                 tissue = self.model.at(points[rows])
                 scalars[rows, :4] = tissue.kernel.cpu().numpy()
                 scalars[rows, 4] = tissue.S0.cpu().numpy() * self.scale
                 fod[rows] = tissue.fod.cpu().numpy()
+
+        if self.device.type == "cpu":
+            side_by_side(evaluate, _chunks(len(points), _CHUNK))
+        else:
+            for rows in _chunks(len(points), max(_CHUNK, _CARD_FEATURES // self.model.encoding.n_features)):
+                evaluate(rows)
         scalars[:, 5] = P2_SCALE * np.linalg.norm(fod[:, 1:6], axis=1)
         return scalars, fod
 
@@ -188,3 +194,8 @@ class FittedField:
         from .field_file import write_field
 
         write_field(self, path)
+
+
+def _chunks(n: int, size: int) -> list[slice]:
+    """Consecutive stretches of n things."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
