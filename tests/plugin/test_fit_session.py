@@ -9,6 +9,7 @@ import torch
 
 import napari_smi_inr as smi
 from napari_smi_inr.errors import InputError
+from napari_smi_inr.estimation.quality_text import verdict_text
 from napari_smi_inr.inr.problem import Problem
 from napari_smi_inr.plugin.fitting.fit_job import FitJob
 from napari_smi_inr.plugin.fitting.fit_session import Curves, FitSession, State
@@ -140,7 +141,7 @@ def test_what_befalls_a_fit_is_told_while_it_runs_and_with_the_result(tiny_datas
     assert outcome.error is None
     told = "Memory ran out on cpu: since then the 78 voxels of a step are worked through in 2 parts."
     assert any(text.startswith(f"{told} Fitting with detail") for text in texts)
-    assert told in quality_text(outcome.field)
+    assert told in verdict_text(outcome.field)
 
 
 def test_an_error_at_the_very_start_is_told_too(tiny_dataset):

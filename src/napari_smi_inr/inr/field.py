@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
@@ -21,7 +21,7 @@ from ..sampling.coordinates import voxel_to_world
 from ..signal_model.spherical_harmonics import P2_SCALE
 from ..signal_model.standard_model import predict_signal
 from .config import FitConfig
-from .evaluation import tissue_in_chunks
+from .evaluation import Take, evaluate
 from .model import FieldModel
 from .network import Tissue
 from .voxel_points import voxel_offsets
@@ -116,25 +116,27 @@ class FittedField:
         points = np.asarray(points_mm).reshape(-1, 3)
         scalars = np.empty((len(points), len(SCALARS)), dtype=np.float32)
         fod = np.empty((len(points), self.model.network.n_fod), dtype=np.float32)
-        with torch.inference_mode():
-            for rows, tissue in self._tissue(points):
-                scalars[rows, :4] = tissue.kernel.numpy()
-                scalars[rows, 4] = tissue.S0.numpy() * self.scale
-                fod[rows] = tissue.fod.numpy()
+
+        def take(rows: slice, tissue: Tissue) -> None:
+            scalars[rows, :4] = tissue.kernel.numpy()
+            scalars[rows, 4] = tissue.S0.numpy() * self.scale
+            fod[rows] = tissue.fod.numpy()
+
+        self._give_tissue(points, take)
         scalars[:, 5] = P2_SCALE * np.linalg.norm(fod[:, 1:6], axis=1)
         return scalars, fod
 
-    def _tissue(self, points: NDArray[np.floating]) -> Iterator[tuple[slice, Tissue]]:
-        """The tissue at points, some at a time; by the processor where memory runs out on the network's device."""
+    def _give_tissue(self, points: NDArray[np.floating], take: Take) -> None:
+        """Give the tissue at points to a taker; by the processor where memory runs out on the network's device."""
         try:
-            yield from tissue_in_chunks(self.model, points)
+            evaluate(self.model, points, take)
             return
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or self.device.type == "cpu":
                 raise
         words = f"Memory ran out on {self.device.type}: the field is evaluated by the processor instead."
         warnings.warn(words, RuntimeWarning, stacklevel=2)
-        yield from tissue_in_chunks(self._on_processor, points)
+        evaluate(self._on_processor, points, take)
 
     @cached_property
     def _on_processor(self) -> FieldModel:

@@ -20,7 +20,7 @@ _LONGEST = 256
 """Points of a row that are interpolated together."""
 
 _FEWEST = 16
-"""Points among which rows are looked for."""
+"""Points of a row that may pay; where there are no such rows, the rest is not tried."""
 
 _PARALLEL = 0.02
 """Steps whose unit vectors differ by less may belong to one row."""
@@ -53,11 +53,11 @@ def along_rows(
     -------
     (N, W) what `waves` gives at all points, but for rounding.
     """
-    if len(points) < _FEWEST:
-        return waves(torch.from_numpy(points.astype(np.float32)))
     xyz = np.ascontiguousarray(points.T)
     ends = _rows(xyz)
     count = np.diff(ends)
+    if count.max(initial=0) < _FEWEST:
+        return waves(torch.from_numpy(points.astype(np.float32)))
     first, last = points[ends[:-1]], points[ends[1:] - 1]
     middle, half = (first + last) / 2.0, (last - first) / 2.0
     phase = np.abs(half[count > 1] @ frequencies).max(initial=0.0)
@@ -100,10 +100,12 @@ def _interpolated(
 
 def _rows(xyz: NDArray[np.float64]) -> NDArray[np.intp]:
     """(R + 1,) where rows begin among (3, N) points, and N: each that has no like neighbour is a row of its own."""
+    n = xyz.shape[1]
+    if n < 2:
+        return np.arange(n + 1)
     steps = np.diff(xyz)
     lengths = np.sqrt(np.square(steps).sum(axis=0))
     steps /= np.where(lengths > 0.0, lengths, 1.0)
-    n = xyz.shape[1]
     like = np.zeros(n, bool)  # step k, which leads to point k + 1, and the one before it
     like[1:-1] = np.square(np.diff(steps)).sum(axis=0) < _PARALLEL**2
     inside = like[:-1] | like[1:]  # (N - 1,) steps within a row
