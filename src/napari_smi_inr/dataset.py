@@ -39,6 +39,8 @@ class DiffusionDataset:
         SHA-256 of each input file by name, for the record kept with results.
     notes
         What was detected, assumed or repaired on reading, in words for the user.
+    findings
+        What checks of the scan found doubtful, in words, for the record kept with results.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class DiffusionDataset:
     deviation: NDArray[np.float32] | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_shapes()

@@ -14,7 +14,7 @@ from .errors import InputError
 from .estimation.estimate import Estimate
 from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
-from .io.maps import about, map_name, save_fod, save_maps, write_sidecar
+from .io.maps import PROTOCOL, about, map_name, save_fod, save_maps, write_sidecar
 from .io.nifti import write_image
 from .io.stream import stream_image
 from .parameters import FOD, PARAMETERS
@@ -43,10 +43,22 @@ def record_of(field: Estimate) -> dict[str, Any]:
     fit = field.config.model_dump()
     if isinstance(field, FittedField):
         fit["detail_used_mm"] = field.detail
-    record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record, "Conventions": CONVENTIONS}
+    record = {
+        "Fit": fit,
+        "Quality": field.quality,
+        PROTOCOL: _protocol(field),
+        "Provenance": field.record,
+        "Conventions": CONVENTIONS,
+    }
     strict = _strict(record)
     assert isinstance(strict, dict)
     return strict
+
+
+def _protocol(field: Estimate) -> dict[str, Any]:
+    """What the protocol can identify of the parameters."""
+    verdict = field.acquisition.verdict(field.lmax)
+    return {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
 
 
 def label_of(field: Estimate) -> str:
@@ -127,8 +139,9 @@ def write_sampled(
     grid = SampleRequest.over_volume(field.affine, field.shape, factor)
     # NIfTI counts its first axis fastest, a request its last
     request = SampleRequest(grid.affine[:, [2, 1, 0, 3]], grid.shape[::-1])
+    record = record_of(field)
     target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
-    write_sidecar(target, {**about(PARAMETERS[parameter]), "SamplingFactor": factor}, record_of(field))
+    write_sidecar(target, {**about(PARAMETERS[parameter], record), "SamplingFactor": factor}, record)
     return target
 
 

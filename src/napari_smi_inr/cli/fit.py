@@ -11,9 +11,10 @@ import typer
 from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
-from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
+from .checked import LEAST_SQUARES, load_checked
+from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_value
 from .progress import fit_with_progress, tell_if_interrupted
-from .report import quality_report, scan_report, written
+from .report import quality_report, written
 
 _MODEL, _RUN = "The model", "The run"
 
@@ -34,6 +35,7 @@ def fit(
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
+    bvec_axes: BvecAxes = None,
     method: Annotated[
         str,
         typer.Option(
@@ -92,17 +94,15 @@ def fit(
         "device": device,
     }
     config = make_settings(method, **named, **_pairs(other or [], taken=named))
-    from .. import api
     from ..estimation.device import resolve_device
     from ..io.files import output_folder
-    from ..io.noise import parse_noise
     from ..results import label_of, write_results
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
-    sigma = parse_noise(noise or "")
-    dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
-    typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
+    given = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
+    dataset, told = load_checked(dwi, mask, noise, given, getattr(config, "loss", LEAST_SQUARES), config.lmax)
+    typer.echo(told + "\n")
     field, finished = fit_with_progress(dataset, config)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
     paths = write_results(field, folder, name, label_of(field))

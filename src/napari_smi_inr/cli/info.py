@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
-from .report import field_report, scan_report
+from .checked import load_checked
+from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise
+from .report import field_report
 
 
 def info(
@@ -19,6 +20,7 @@ def info(
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
+    bvec_axes: BvecAxes = None,
 ) -> None:
     """Show what a scan's protocol can identify, or how a field was fitted."""
     from .. import api
@@ -26,8 +28,5 @@ def info(
     if path.suffix == ".safetensors":
         typer.echo(field_report(api.open_field(path), str(path)))
     else:
-        from ..io.noise import parse_noise
-
-        sigma = parse_noise(noise or "")
-        dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
-        typer.echo(scan_report(dataset, str(path)))
+        given = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
+        typer.echo(load_checked(path, mask, noise, given)[1])

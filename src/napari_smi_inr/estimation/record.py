@@ -18,12 +18,13 @@ _AT_BOUND = 0.01
 
 
 def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
-    """Versions, device, checksums of the inputs, and what was noticed on reading them."""
+    """Versions, device, checksums of the inputs, what was noticed on reading them, and what checks found doubtful."""
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "device": str(device),
         "inputs": dict(dataset.checksums),
         "notes": list(dataset.notes),
+        "findings": list(dataset.findings),
     }
 
 

@@ -8,13 +8,14 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ...checks import concerning
 from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ..fitting.devices import find_devices
 from ..fitting.fit_controller import FitController, explain
 from ..fitting.fit_job import Outcome
 from ..fitting.fit_session import FitSession, quality_text
-from ..fitting.scan_request import ScanRequest
+from ..fitting.scan_request import CheckedScan, ScanRequest
 from ..helper import Attempt
 from .data_section import DataSection
 from .ending import end_with_python
@@ -44,7 +45,7 @@ class FitWidget(QWidget):
     def __init__(self, napari_viewer: Any, session: FitSession | None = None) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.dataset: DiffusionDataset | None = None
+        self._checked: CheckedScan | None = None
         self.controller = FitController(napari_viewer, session)
         self.session = self.controller.session
         self.data, self.model = DataSection(napari_viewer), ModelSection()
@@ -58,6 +59,11 @@ class FitWidget(QWidget):
         self._devices.answered.connect(self.model.show_devices)
         self._devices.go()
         end_with_python(napari_viewer)
+
+    @property
+    def dataset(self) -> DiffusionDataset | None:
+        """The scan that has been loaded."""
+        return self._checked.dataset if self._checked else None
 
     def run_when_loaded(self) -> None:
         """Press Run for the user as soon as there is a dataset."""
@@ -102,6 +108,7 @@ class FitWidget(QWidget):
         self.data.request_changed.connect(self._load)
         self.data.open_requested.connect(self.controller.open)
         self.model.lmax_changed.connect(self._show_dataset)
+        self.model.loss_changed.connect(self._show_findings)
         self.run.run_requested.connect(self._run)
         self.run.pause_requested.connect(self.session.pause)
         self.run.resume_requested.connect(self.session.resume)
@@ -121,7 +128,8 @@ class FitWidget(QWidget):
     def _load(self, request: ScanRequest | None) -> None:
         if self._closed:
             return
-        self.dataset = None
+        self._checked = None
+        self.data.findings.show_findings(())
         self._show_status()
         if request is None:
             self.data.table.show_text("Open a diffusion scan, or take File > Open Sample.")
@@ -135,7 +143,7 @@ class FitWidget(QWidget):
             self.data.table.show_text(text)
             show_error(text)
             return
-        self.dataset = result.value
+        self._checked = result.value
         self.session.prepare()
         self._show_dataset()
         self._show_status()
@@ -147,7 +155,7 @@ class FitWidget(QWidget):
             self._run()
 
     def _run(self) -> None:
-        if self.dataset is None:
+        if self._checked is None:
             return
         try:
             config = self.model.config()
@@ -158,11 +166,16 @@ class FitWidget(QWidget):
         for section in self.questions:
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
-        self.controller.run(self.dataset, config)
+        self.controller.run(self._checked.recorded(self.model.effective_loss), config)
 
     def _show_dataset(self) -> None:
         if self.dataset is not None:
             self.data.table.show_dataset(self.dataset, self.model.lmax.value)
+            self._show_findings()
+
+    def _show_findings(self) -> None:
+        if self._checked is not None:
+            self.data.findings.show_findings(concerning(self._checked.findings, self.model.effective_loss))
 
     def _show_status(self) -> None:
         self.run.show_status(self.session.status, ready=self.dataset is not None)
@@ -175,3 +188,4 @@ class FitWidget(QWidget):
 
     def _follow_theme(self) -> None:
         self.run.plot.follow_theme(self._viewer.theme)
+        self.data.findings.follow_theme(self._viewer.theme)
