@@ -357,18 +357,8 @@ def test_info_tells_of_flipped_directions_and_the_option_that_mends_them(run, fl
 
 
 def test_fit_keeps_in_its_record_what_was_found_and_what_was_turned(run, flipped_scan, tmp_path):
-    words = [
-        "fit",
-        flipped_scan / "dwi.nii.gz",
-        "--mask",
-        flipped_scan / "mask.nii.gz",
-        "--lmax",
-        "2",
-        "--epochs",
-        "1",
-        "--detail",
-        "9",
-    ]
+    quick = ("--lmax", "2", "--epochs", "1", "--detail", "9")
+    words = ["fit", flipped_scan / "dwi.nii.gz", "--mask", flipped_scan / "mask.nii.gz", *quick]
     for out, more in (("as_is", ()), ("mended", ("--bvec-axes=-x,y,z",))):
         assert run(*words, "--out", tmp_path / out, *more).exit_code == 0
     as_is, mended = (

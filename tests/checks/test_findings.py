@@ -39,11 +39,11 @@ def test_spherical_volumes_that_count_as_linear_are_noticed(phantom, measured):
     assert ".bdelta" in finding.remedy
 
 
-def test_a_shell_without_any_direction_is_noticed(phantom, measured):
+def test_a_shell_without_any_direction_is_noticed():
     """All of one shell spherical, with directions invented."""
-    rng = np.random.default_rng(0)
+    phantom, rng = smi.simulate((20, 20, 6), snr=80, lmax=4), np.random.default_rng(0)
     keep = (phantom.acquisition.b < 1.5) | (phantom.acquisition.b_delta == 0)
-    data = dataclasses.replace(phantom.acquisition.select(keep))
+    data = phantom.acquisition.select(keep)
     spherical = data.b_delta == 0
     invented = rng.normal(size=(len(data.b), 3))
     invented /= np.linalg.norm(invented, axis=1, keepdims=True)
@@ -129,7 +129,7 @@ def test_findings_go_into_the_record(phantom):
     low = smi.simulate((28, 28, 8), snr=6, lmax=2, noise="rician")
     record = provenance(with_findings(low, check_scan(low)), "cpu")
     assert found == ()
-    assert record["findings"][0].startswith("Noise floor: at b = 8000 s/mm² the SNR is")
+    assert record["findings"][0].startswith("Noise floor: at b = ")
 
 
 def test_large_masks_are_looked_at_in_part_and_evenly():
