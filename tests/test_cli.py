@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import napari_smi_inr as smi
 from bad_inputs import CASES, arguments
+from napari_smi_inr.checks.axes import turned
 from napari_smi_inr.cli import app
 from napari_smi_inr.io.export import save_scan
 from napari_smi_inr.methods import METHODS, settings_class
@@ -334,3 +335,42 @@ def test_info_tells_what_a_gradient_deviation_does_to_the_b_values(run, tiny_sca
     )
     assert result.exit_code == 0
     assert "b-values change by +0.0 to +21.0 %" in " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def flipped_scan(tmp_path_factory):
+    """A scan of the phantom whose directions have x flipped in their file."""
+    folder = tmp_path_factory.mktemp("flipped")
+    save_scan(turned(smi.simulate((28, 28, 8), snr=50, lmax=4), "-x,y,z"), folder)
+    return folder
+
+
+def test_info_tells_of_flipped_directions_and_the_option_that_mends_them(run, flipped_scan):
+    words = ["info", flipped_scan / "dwi.nii.gz", "--mask", flipped_scan / "mask.nii.gz"]
+    told = " ".join(run(*words).stdout.split())
+    assert "Warning: Directions seem flipped" in told
+    assert "--bvec-axes=-x,y,z" in told
+    for axes in ("-x,y,z", "auto"):
+        mended = " ".join(run(*words, "--bvec-axes", axes).stdout.split())
+        assert "seem flipped" not in mended
+        assert "Directions taken with x flipped" in mended
+
+
+def test_fit_keeps_in_its_record_what_was_found_and_what_was_turned(run, flipped_scan, tmp_path):
+    quick = ("--lmax", "2", "--epochs", "1", "--detail", "9")
+    words = ["fit", flipped_scan / "dwi.nii.gz", "--mask", flipped_scan / "mask.nii.gz", *quick]
+    for out, more in (("as_is", ()), ("mended", ("--bvec-axes=-x,y,z",))):
+        assert run(*words, "--out", tmp_path / out, *more).exit_code == 0
+    as_is, mended = (
+        json.loads((tmp_path / out / "dwi_model-sm_param-f_dwimap.json").read_text())["Provenance"]
+        for out in ("as_is", "mended")
+    )
+    assert as_is["findings"][0].startswith("Directions seem flipped")
+    assert mended["findings"] == []
+    assert any("x flipped (-x,y,z)" in note for note in mended["notes"])
+
+
+def test_axes_that_are_none_are_refused(run, flipped_scan):
+    result = run("info", flipped_scan / "dwi.nii.gz", "--bvec-axes", "left,right")
+    assert result.exit_code == 2
+    assert "such as -x,y,z" in result.stderr

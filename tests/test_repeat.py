@@ -98,6 +98,17 @@ def test_a_field_file_or_a_map_will_do_as_well(first, fit, tmp_path, name):
         assert image.read_bytes() == (tmp_path / image.name).read_bytes(), image.name
 
 
+def test_directions_that_were_turned_are_turned_again(fit, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert fit(before, "--method", "nlls", "--set", "max_iterations=3", "--bvec-axes=y,x,z").exit_code == 0
+    result = fit(after, "--config", sidecar(before))
+    assert result.exit_code == 0
+    assert "Warning" not in result.stderr
+    for image in images(before):
+        assert image.read_bytes() == (after / image.name).read_bytes(), image.name
+    assert "bvec_axes: y,x,z then" in fit(tmp_path / "other", "--config", sidecar(before), "--bvec-axes=x,-y,z").stderr
+
+
 def test_a_bare_list_of_settings_will_do_and_says_that_it_tells_no_checksums(fit, tmp_path):
     (tmp_path / "mine.json").write_text('{"method": "nlls", "lmax": 2, "max_iterations": 3}')
     result = fit(tmp_path / "out", "--config", tmp_path / "mine.json")

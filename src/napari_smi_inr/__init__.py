@@ -11,6 +11,7 @@ from typing import Any
 
 _HOME = {
     "load": "api",
+    "check": "api",
     "fit": "api",
     "fit_steps": "api",
     "make_settings": "api",

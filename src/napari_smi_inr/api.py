@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, overload
 
+from .checks.loading import load
+from .checks.scan import check_scan as check
 from .dataset import DiffusionDataset
 from .estimation.assessment import assessed
 from .estimation.step import Step
 from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
 from .inr.field_file import open_field
-from .io.scan import load_scan as load
 from .methods import fit_steps, make_settings
 from .simulation.simulate import simulate
 
-__all__ = ["fit", "fit_steps", "load", "make_settings", "open_field", "simulate"]
+__all__ = ["check", "fit", "fit_steps", "load", "make_settings", "open_field", "simulate"]
 
 OnStep = Callable[[Step], object]
 

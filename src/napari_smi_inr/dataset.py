@@ -47,6 +47,8 @@ class DiffusionDataset:
         number or the way to estimate it that was asked for. For the same record.
     notes
         What was detected, assumed or repaired on reading, in words for the user.
+    findings
+        What checks of the scan found doubtful, in words, for the record kept with results.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class DiffusionDataset:
     checksums: Mapping[str, str] = field(default_factory=dict)
     read_from: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_shapes()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .checks.axes import ROLE as BVEC_AXES
 from .dataset import DiffusionDataset
 from .errors import InputError
 from .estimation.estimate import Estimate
@@ -53,6 +54,12 @@ class Recorded:
         if isinstance(asked, str):
             return asked if asked in NOISE_ESTIMATORS else None
         return asked if isinstance(asked, float) else None
+
+    @property
+    def bvec_axes(self) -> str | None:
+        """The axes in which directions were taken, if not as in their file."""
+        asked = _mapping(self.provenance.get("read_from")).get(BVEC_AXES)
+        return asked if isinstance(asked, str) else None
 
     def again(self, **given: Any) -> Settings:
         """Settings as recorded, but for those ``given`` (``None`` leaves one as it was).

@@ -17,7 +17,7 @@ from .estimation.residual import Residual
 from .estimation.voxel_fit import VoxelFit
 from .inr.field import FittedField
 from .io.files import output_folder
-from .io.maps import MODEL, about, map_name, save_fod, save_maps
+from .io.maps import MODEL, PROTOCOL, about, map_name, save_fod, save_maps
 from .io.nifti import write_image
 from .io.sidecar import write_sidecar
 from .io.stream import stream_image
@@ -43,10 +43,16 @@ def record_of(field: Estimate) -> dict[str, Any]:
     fit = json.loads(field.config.model_dump_json())
     if isinstance(field, FittedField):
         fit["detail_used_mm"] = field.detail
-    record = {"Fit": fit, "Quality": field.quality, "Provenance": field.record}
+    record = {"Fit": fit, "Quality": field.quality, PROTOCOL: _protocol(field), "Provenance": field.record}
     strict = _strict(record)
     assert isinstance(strict, dict)
     return strict
+
+
+def _protocol(field: Estimate) -> dict[str, Any]:
+    """What the protocol can identify of the parameters."""
+    verdict = field.acquisition.verdict(field.lmax)
+    return {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
 
 
 def label_of(field: Estimate) -> str:
@@ -141,9 +147,10 @@ def write_sampled(
     grid = SampleRequest.over_volume(field.affine, field.shape, factor)
     # NIfTI counts its first axis fastest, a request its last
     request = SampleRequest(grid.affine[:, [2, 1, 0, 3]], grid.shape[::-1])
+    record = record_of(field)
     target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
-    told = {**about(PARAMETERS[parameter]), "SamplingFactor": factor, **MODEL}
-    write_sidecar(target, {**told, **record_of(field)})
+    told = {**about(PARAMETERS[parameter], record), "SamplingFactor": factor, **MODEL}
+    write_sidecar(target, {**told, **record})
     return target
 
 

@@ -11,10 +11,11 @@ import typer
 from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
-from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
+from .checked import LEAST_SQUARES, load_checked
+from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_value
 from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
 from .repeating import asked_again, tell_changed_inputs, tell_changed_making
-from .report import quality_report, scan_report, written
+from .report import quality_report, written
 
 _MODEL, _RUN = "The model", "The run"
 
@@ -35,6 +36,7 @@ def fit(
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
+    bvec_axes: BvecAxes = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -116,7 +118,6 @@ def fit(
     before = asked_again(recorded, method, preset)
     given = {**named, **_pairs(other or [], taken=named)}
     config = make_settings(method or INR, **given) if before is None else before.again(**given)
-    from .. import api
     from ..estimation.device import resolve_device
     from ..estimation.keep import SUFFIX
     from ..io.files import output_folder
@@ -127,9 +128,12 @@ def fit(
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
     sigma = parse_noise(noise or "")
-    sigma = before.noise if before is not None and sigma is None else sigma
-    dataset = api.load(dwi, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
-    typer.echo(scan_report(dataset, str(dwi), config.lmax) + "\n")
+    if before is not None:
+        sigma = before.noise if sigma is None else sigma
+        bvec_axes = bvec_axes or before.bvec_axes
+    files = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
+    dataset, told = load_checked(dwi, mask, sigma, files, getattr(config, "loss", LEAST_SQUARES), config.lmax)
+    typer.echo(told + "\n")
     tell_changed_inputs(before, dataset)
     name = dwi.name.removesuffix(".gz").removesuffix(".nii")
     keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, config.method)

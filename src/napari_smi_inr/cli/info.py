@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .options import Bdelta, Bval, Bvec, GradDev, Mask, Noise
+from .checked import load_checked
+from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise
 from .records import is_scan, no_record, record_of_file
-from .report import field_report, scan_report
+from .report import field_report
 
 
 def info(
@@ -22,6 +23,7 @@ def info(
     bdelta: Bdelta = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
+    bvec_axes: BvecAxes = None,
 ) -> None:
     """Show what a scan's protocol can identify, or how a result came about.
 
@@ -40,6 +42,6 @@ def info(
     else:
         from ..io.noise import parse_noise
 
-        sigma = parse_noise(noise or "")
-        dataset = api.load(path, mask=mask, bval=bval, bvec=bvec, bdelta=bdelta, noise=sigma, grad_dev=grad_dev)
-        typer.echo(scan_report(dataset, str(path)) + ("\n\n" + recorded if recorded else ""))
+        given = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
+        told = load_checked(path, mask, parse_noise(noise or ""), given)[1]
+        typer.echo(told + ("\n\n" + recorded if recorded else ""))

@@ -37,6 +37,15 @@ Bdelta = Annotated[
         rich_help_panel=SCAN,
     ),
 ]
+BvecAxes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AXES",
+        help="Where the true x, y and z stand in the directions' file: -x,y,z where x is flipped, y,x,z where x and y "
+        "are swapped, or auto to go by the fibres. (default: as in the file)",
+        rich_help_panel=SCAN,
+    ),
+]
 Noise = Annotated[
     str | None,
     typer.Option(

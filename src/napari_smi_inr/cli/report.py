@@ -11,6 +11,7 @@ from ..io.sidecar import CONVENTIONS
 
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
+    from ..checks import Finding
     from ..dataset import DiffusionDataset
     from ..estimation.estimate import Estimate
     from ..inr.field import FittedField
@@ -23,6 +24,15 @@ def scan_report(dataset: DiffusionDataset, name: str, lmax: int | None = None) -
     shells, sizes = " x ".join(map(str, dataset.shape)), " x ".join(f"{s:.3g}" for s in dataset.voxel_size)
     head = f"{name}: {shells} voxels of {sizes} mm, {dataset.acquisition.n_volumes} volumes"
     return "\n\n".join([head, protocol_report(dataset.acquisition, lmax), *_paragraphs(dataset.notes)])
+
+
+def findings_report(findings: Iterable[Finding]) -> str:
+    """List what checks of a scan found, and what to do about it."""
+    return "\n".join(wrapped(f"{finding.severity.capitalize()}: {_advice(finding)}", "  ") for finding in findings)
+
+
+def _advice(finding: Finding) -> str:
+    return f"{finding} (--bvec-axes={finding.bvec_axes})" if finding.bvec_axes else str(finding)
 
 
 def protocol_report(acquisition: Acquisition, lmax: int | None = None) -> str:

@@ -17,7 +17,7 @@ _AT_BOUND = 0.01
 
 
 def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
-    """Versions, machine, device, what was read with its checksums, and what was noticed on reading it."""
+    """Versions, machine, device, what was read with its checksums, what was noticed on it, and what checks doubt."""
     import torch  # here, as nothing else of this module takes seconds to load
 
     return {
@@ -28,6 +28,7 @@ def provenance(dataset: DiffusionDataset, device: Any) -> dict[str, Any]:
         "read_from": dict(dataset.read_from),
         "inputs": dict(dataset.checksums),
         "notes": list(dataset.notes),
+        "findings": list(dataset.findings),
     }
 
 

@@ -24,6 +24,10 @@ MODEL = {
 """What a side-car says of the model behind a map, unless it is told otherwise."""
 
 
+PROTOCOL = "Protocol"
+"""Part of a record that tells under ``"Weak"`` which parameters the protocol hardly constrains."""
+
+
 def map_name(label: str, prefix: str = "", desc: str = "") -> str:
     """Name the file of one map, such as ``sub-01_model-sm_desc-nlls_param-f_dwimap.nii.gz``."""
     return f"{prefix}{'_' if prefix else ''}model-sm_{f'desc-{desc}_' if desc else ''}param-{label}_dwimap.nii.gz"
@@ -96,7 +100,7 @@ def save_map(
     """
     target = output_folder(Path(path).parent) / Path(path).name
     write_image(target, values, affine, described=True)
-    write_sidecar(target, {**about(PARAMETERS[symbol]), **MODEL, **record})
+    write_sidecar(target, {**about(PARAMETERS[symbol], record), **MODEL, **record})
     return target
 
 
@@ -143,9 +147,12 @@ def save_fod(
     return target
 
 
-def about(parameter: Parameter) -> dict[str, str]:
-    """Say what a map of a parameter shows, for its side-car."""
-    return {"Description": parameter.name, "Units": parameter.unit or "1"}
+def about(parameter: Parameter, record: Mapping[str, Any]) -> dict[str, str]:
+    """Say what a map of a parameter shows, for its side-car, and where the protocol hardly constrains it, so."""
+    told = {"Description": parameter.name, "Units": parameter.unit or "1"}
+    if parameter.symbol in record.get(PROTOCOL, {}).get("Weak", ()):
+        told["Caution"] = f"{parameter.symbol} is only weakly identified by this protocol; see {PROTOCOL}."
+    return told
 
 
 def _degree(n_coefficients: int) -> int:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 VOXELS = " · voxels"
 
+WEAK = " · weak"
+"""Marks a map that the protocol hardly constrains."""
+
 
 def is_continuous(estimate: Estimate) -> bool:
     """Whether a zoom layer shows more than interpolated voxels."""
@@ -32,6 +35,11 @@ def is_continuous(estimate: Estimate) -> bool:
 def maps_suffix(method: str) -> str:
     """What tells the layers of a method's maps apart, after the parameter's name."""
     return VOXELS if method == INR else f" · {method}"
+
+
+def doubt(field: Estimate, symbol: str) -> str:
+    """Mark of a map, after its name, that the protocol of its scan hardly constrains."""
+    return WEAK if symbol in field.acquisition.verdict().weak else ""
 
 
 def map_layers(field: Estimate, maps: Mapping[str, NDArray[np.float32]]) -> list[tuple[Any, dict[str, Any], str]]:
@@ -44,7 +52,7 @@ def _map_layer(field: Estimate, symbol: str, values: NDArray[np.float32]) -> tup
     look = Look.of(symbol)
     limits = look.limits or tuple(float(v) for v in np.nanpercentile(values, (1, 99)))
     options = look.options() | {
-        "name": look.name + maps_suffix(field.config.method),
+        "name": look.name + doubt(field, symbol) + maps_suffix(field.config.method),
         "contrast_limits": limits,
         "visible": False,
     }
@@ -57,7 +65,11 @@ def add_zoom(viewer: Any, field: Estimate, symbol: str | None = None, dataset: D
     It shows the map that the user prefers, unless another is asked for.
     """
     symbol = symbol or str(preferences().first_map)
-    name = Look.of(symbol).name + ("" if is_continuous(field) else f" · {field.config.method}, linear")
+    name = (
+        Look.of(symbol).name
+        + doubt(field, symbol)
+        + ("" if is_continuous(field) else f" · {field.config.method}, linear")
+    )
     return add_zoom_layer(viewer, field, symbol, name=name, metadata={KEY: MapOrigin(field, symbol, dataset)})
 
 

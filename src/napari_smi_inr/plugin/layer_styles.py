@@ -53,6 +53,7 @@ def add_parameter_layers(
     visible: str | None = FIRST_SHOWN,
     interpolation: Interpolation = "nearest",
     suffix: str = " · voxels",
+    marks: Mapping[str, str] | None = None,
 ) -> ParameterLayers:
     """Add one layer per voxel map, in place in scanner millimetres, with the parameter's own look.
 
@@ -71,19 +72,22 @@ def add_parameter_layers(
         Between voxels, ``"nearest"`` or ``"linear"``.
     suffix
         Added to layer names, to tell them from those of the zoom layer.
+    marks
+        Words of caution for some symbols, added to the names of their layers.
 
     Returns
     -------
     The layers by symbol, for :func:`update_parameter_layers`.
     """
+    ends = {symbol: (marks or {}).get(symbol, "") + suffix for symbol in maps}
     shown = next(iter(maps)) if visible is not None and visible not in maps else visible
     selected = viewer.layers.selection.active
     canvas_orientation.attach(viewer)
     if is_axis_aligned(affine):
-        layers = {s: _add_image(viewer, s, m, affine, interpolation, suffix, s == shown) for s, m in maps.items()}
+        layers = {s: _add_image(viewer, s, m, affine, interpolation, ends[s], s == shown) for s, m in maps.items()}
     else:
         session = session_for(viewer, GridField(maps, affine, interpolation=interpolation))
-        layers = {s: session.add(s, name=Look.of(s).name + suffix, visible=s == shown) for s in maps}
+        layers = {s: session.add(s, name=Look.of(s).name + ends[s], visible=s == shown) for s in maps}
     viewer.layers.selection.active = selected if shown is None else layers[shown]
     return ParameterLayers(layers, np.asarray(affine, np.float64))
 

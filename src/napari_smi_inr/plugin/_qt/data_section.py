@@ -11,12 +11,14 @@ from magicgui.widgets import ComboBox, FileEdit, LineEdit
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from ...checks.axes import AS_GIVEN, AUTO, BVEC_AXES, in_words
 from ...io.noise import parse_noise
 from ..fitting.scan_request import ScanRequest
 from ..layer_origin import ScanOrigin, VolumeOrigin, origin_of
 from ..napari_compat import unwrapped
 from .acquisition_table import AcquisitionTable
-from .form import Rows, Section, button, named
+from .findings_view import FindingsView
+from .form import Rows, Section, button, may_be_cut, named
 
 _NIFTI = "NIfTI (*.nii *.nii.gz)"
 _SETTLE_MS = 250  # several fields may change at once
@@ -68,14 +70,21 @@ class DataSection(QWidget):
             "or how to estimate it from the scan: mppca (random matrix theory) or b0 (differences of repeated b = 0 "
             "volumes). Needed for the Rician loss.",
         )
-        self.table = AcquisitionTable()
+        self.axes = named(
+            ComboBox(label="Direction axes", choices=_axes_choices(), value=AS_GIVEN),
+            "Axes of the directions",
+            "Which axes of the directions' file are flipped or swapped, if any. By the fibres: what they ask for "
+            "beyond doubt.",
+        )
+        may_be_cut(self.axes)
+        self.table, self.findings = AcquisitionTable(), FindingsView()
         self.open_button = button("&Open…", "Open a diffusion scan or a mask (NIfTI).")
         self._arrange()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SETTLE_MS)
         self._soon.timeout.connect(self._emit)
-        for widget in (self.scan, self.mask_choice, self.noise, *self.sidecars.values()):
+        for widget in (self.scan, self.mask_choice, self.noise, self.axes, *self.sidecars.values()):
             widget.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -97,7 +106,9 @@ class DataSection(QWidget):
         mask = self._origin(self.mask_choice.value)
         files = {key: _path(widget.value) for key, widget in self.sidecars.items()}
         mask_path = mask.path if isinstance(mask, VolumeOrigin) else None
-        return ScanRequest(origin.path, mask_path, **files, noise=parse_noise(self.noise.value))
+        return ScanRequest(
+            origin.path, mask_path, **files, noise=parse_noise(self.noise.value), bvec_axes=self.axes.value
+        )
 
     def close_section(self) -> None:
         """Let go of the viewer."""
@@ -112,9 +123,15 @@ class DataSection(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(Rows([self.scan, self.mask_choice]))
         layout.addLayout(row)
-        layout.addWidget(Section("Side-cars and noise", Rows([*self.sidecars.values(), self.noise]), unfolded=False))
+        rows = Rows([*self.sidecars.values(), self.axes, self.noise])
+        layout.addWidget(Section("Side-cars and noise", rows, unfolded=False))
+        layout.addWidget(self.findings)
         layout.addWidget(self.table)
+        self.findings.axes_wanted.connect(self._take_axes)
         self.open_button.clicked.connect(self._ask_for_file)
+
+    def _take_axes(self, axes: str) -> None:
+        self.axes.value = axes
 
     def _ask_for_file(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Open scan and mask", "", _NIFTI)
@@ -127,7 +144,7 @@ class DataSection(QWidget):
     def _emit(self) -> None:
         request = self.request()
         from_file = request is not None and isinstance(request.scan, Path)
-        for widget in (self.mask_choice, self.noise, *self.sidecars.values()):
+        for widget in (self.mask_choice, self.noise, self.axes, *self.sidecars.values()):
             widget.enabled = from_file or request is None
         self.request_changed.emit(request)
 
@@ -160,6 +177,11 @@ class DataSection(QWidget):
     def _refresh_choices(self) -> None:
         self.scan.reset_choices()
         self.mask_choice.reset_choices()
+
+
+def _axes_choices() -> list[tuple[str, str]]:
+    given, *others = BVEC_AXES
+    return [(in_words(given), given), ("by the fibres", AUTO), *((in_words(axes), axes) for axes in others)]
 
 
 def _file_choice(name: str, tip: str) -> Any:

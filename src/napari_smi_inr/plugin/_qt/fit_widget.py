@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ...checks import concerning
 from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...repeat import changed_inputs, read_recorded
@@ -17,7 +18,7 @@ from ..fitting.fit_controller import FitController, explain
 from ..fitting.fit_job import Outcome
 from ..fitting.fit_session import FitSession
 from ..fitting.kept_fits import KeptFit, forget_fit
-from ..fitting.scan_request import ScanRequest
+from ..fitting.scan_request import CheckedScan, ScanRequest
 from ..helper import Attempt
 from .data_section import DataSection
 from .ending import end_with_python
@@ -50,7 +51,7 @@ class FitWidget(QWidget):
     def __init__(self, napari_viewer: Any, session: FitSession | None = None) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.dataset: DiffusionDataset | None = None
+        self._checked: CheckedScan | None = None
         self.controller = FitController(napari_viewer, session)
         self.session = self.controller.session
         self.data, self.model = DataSection(napari_viewer), ModelSection()
@@ -65,6 +66,11 @@ class FitWidget(QWidget):
         self._devices.answered.connect(self.model.show_devices)
         self._devices.go()
         end_with_python(napari_viewer)
+
+    @property
+    def dataset(self) -> DiffusionDataset | None:
+        """The scan that has been loaded."""
+        return self._checked.dataset if self._checked else None
 
     def run_when_loaded(self) -> None:
         """Press Run for the user as soon as there is a dataset."""
@@ -111,6 +117,7 @@ class FitWidget(QWidget):
         self.data.open_requested.connect(self.controller.open)
         self.model.lmax_changed.connect(self._show_dataset)
         self.model.settings_requested.connect(self._load_settings)
+        self.model.loss_changed.connect(self._show_findings)
         self.run.run_requested.connect(self._run)
         self.run.pause_requested.connect(self.session.pause)
         self.run.resume_requested.connect(self.session.resume)
@@ -133,8 +140,9 @@ class FitWidget(QWidget):
     def _load(self, request: ScanRequest | None) -> None:
         if self._closed:
             return
-        self.dataset = None
+        self._checked = None
         self.offer.show_kept(None)
+        self.data.findings.show_findings(())
         self._show_status()
         if request is None:
             self.data.table.show_text("Open a diffusion scan, or take File > Open Sample.")
@@ -148,7 +156,7 @@ class FitWidget(QWidget):
             self.data.table.show_text(text)
             show_error(text)
             return
-        self.dataset = result.value
+        self._checked = result.value
         self.session.prepare()
         self._look_for_kept()
         self._show_dataset()
@@ -162,7 +170,7 @@ class FitWidget(QWidget):
             self._run()
 
     def _run(self) -> None:
-        if self.dataset is None:
+        if self._checked is None:
             return
         try:
             config = self.model.config()
@@ -172,12 +180,12 @@ class FitWidget(QWidget):
         self._start(config)
 
     def _start(self, config: Settings, keep: Keep | None = None) -> None:
-        if self.dataset is None:
+        if self._checked is None:
             return
         for section in self.questions:
             section.unfold(False)  # room for the plot, also on a small screen
         self.run.plot.show()
-        self.controller.run(self.dataset, config, keep)
+        self.controller.run(self._checked.recorded(self.model.effective_loss), config, keep)
 
     def _look_for_kept(self) -> None:
         """Offer to go on with a fit of the present scan, if one was cut short."""
@@ -207,6 +215,11 @@ class FitWidget(QWidget):
     def _show_dataset(self) -> None:
         if self.dataset is not None:
             self.data.table.show_dataset(self.dataset, self.model.lmax.value)
+            self._show_findings()
+
+    def _show_findings(self) -> None:
+        if self._checked is not None:
+            self.data.findings.show_findings(concerning(self._checked.findings, self.model.effective_loss))
 
     def _show_status(self) -> None:
         status = self.session.status
@@ -233,3 +246,4 @@ class FitWidget(QWidget):
 
     def _follow_theme(self) -> None:
         self.run.plot.follow_theme(self._viewer.theme)
+        self.data.findings.follow_theme(self._viewer.theme)

@@ -29,6 +29,7 @@ class ModelSection(QWidget):
 
     lmax_changed = Signal(int)
     settings_requested = Signal(object)
+    loss_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,12 +79,18 @@ class ModelSection(QWidget):
         self.preset.changed.connect(self._on_preset)
         self.detail.changed.connect(self._on_detail)
         self.lmax.changed.connect(self._on_lmax)
+        self.loss.changed.connect(self._on_loss)
         self._on_method()
 
     @property
     def settings(self) -> dict[str, Any]:
         """Controls of the settings that only the chosen method has, by name."""
         return self.advanced if self.method.value == INR else self._forms[self.method.value].controls
+
+    @property
+    def effective_loss(self) -> str:
+        """What the chosen method minimises."""
+        return str(self.loss.value) if self.method.value == INR else "mse"
 
     def config(self) -> Settings:
         """Everything asked for, frozen: as loaded but for what was changed since, if settings were loaded.
@@ -177,6 +184,7 @@ class ModelSection(QWidget):
         if order in _ORDERS_OF.get(method, _ORDERS):
             self.lmax.value = order
         self._on_detail()
+        self._on_loss()
 
     def _on_preset(self) -> None:
         self._loaded = None
@@ -188,6 +196,9 @@ class ModelSection(QWidget):
 
     def _on_lmax(self, lmax: int) -> None:
         self.lmax_changed.emit(lmax)
+
+    def _on_loss(self) -> None:
+        self.loss_changed.emit()
 
     def _on_detail(self) -> None:
         self._rows.show_row(self.length, self.method.value == INR and self.detail.value == "length")

@@ -20,7 +20,7 @@ from ...errors import InputError
 from ...estimation.settings import Settings
 from ...io.files import readable_file
 from .._qt.painting import after_painting, set_movie_speed
-from ..field_layers import add_zoom, fields_in, is_continuous, maps_suffix
+from ..field_layers import add_zoom, doubt, fields_in, is_continuous, maps_suffix
 from ..helper import Attempt, Helper
 from ..layer_origin import KEY, MapOrigin, ResidualOrigin, origin_of
 from ..layer_styles import FIRST_SHOWN
@@ -79,7 +79,7 @@ class FitController:
         viewer.layers.events.inserted.connect(self._on_layer)
 
     def load(self, request: ScanRequest, done: Callable[[Attempt], None]) -> None:
-        """Load a dataset on a thread and hand it, or what went wrong, to ``done``; only the latest request counts."""
+        """Load and check a scan on a thread and hand it, or what went wrong, to ``done``; only the latest counts."""
         self._latest_load += 1
         number = self._latest_load
 
@@ -88,7 +88,7 @@ class FitController:
                 self._name = request.name
                 done(result)
 
-        self._help(request.load, deliver)
+        self._help(request.load_checked, deliver)
 
     def find_kept(self, dataset: DiffusionDataset, done: Callable[[KeptFit | None], None]) -> None:
         """Look, on a thread, for a fit of a scan that was cut short, and tell of it, unless everything has closed."""
@@ -266,8 +266,9 @@ class FitController:
         zooms = self._live.layers if self._live is not None else ()
         below_zoom = is_continuous(field) and (self._live is None or bool(zooms))
         shown, present = None if below_zoom else FIRST_SHOWN, len(layers)
+        maps, marks = field.maps(), {symbol: doubt(field, symbol) for symbol in field.parameters}
         self._layers = plugin.add_parameter_layers(
-            self._viewer, field.maps(), field.affine, visible=shown, suffix=suffix
+            self._viewer, maps, field.affine, visible=shown, suffix=suffix, marks=marks
         )
         if zooms:
             layers.move_multiple(range(present, len(layers)), min(map(layers.index, zooms)))

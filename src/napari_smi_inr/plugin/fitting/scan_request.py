@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...checks import Finding, check_scan, concerning, with_findings
+from ...checks.loading import load
 from ...dataset import DiffusionDataset
 from ...io.noise import Noise
-from ...io.scan import load_scan
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedScan:
+    """A scan, and what checks of it found."""
+
+    dataset: DiffusionDataset
+    findings: tuple[Finding, ...]
+
+    def recorded(self, loss: str) -> DiffusionDataset:
+        """The scan with what concerns a fit with this loss, for its record."""
+        return with_findings(self.dataset, concerning(self.findings, loss))
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,7 @@ class ScanRequest:
     ----------
     scan
         The 4-D NIfTI, or the dataset itself; everything else is then left out of account.
-    mask, bval, bvec, bdelta, noise, grad_dev
+    mask, bval, bvec, bdelta, noise, grad_dev, bvec_axes
         As for :func:`napari_smi_inr.load`.
     """
 
@@ -29,6 +42,7 @@ class ScanRequest:
     bdelta: Path | None = None
     noise: Noise = None
     grad_dev: Path | None = None
+    bvec_axes: str = ""
 
     @property
     def name(self) -> str:
@@ -45,4 +59,16 @@ class ScanRequest:
         """
         if isinstance(self.scan, DiffusionDataset):
             return self.scan
-        return load_scan(self.scan, self.mask, self.bval, self.bvec, self.bdelta, self.noise, self.grad_dev)
+        files = (self.mask, self.bval, self.bvec, self.bdelta, self.noise, self.grad_dev)
+        return load(self.scan, *files, bvec_axes=self.bvec_axes)
+
+    def load_checked(self) -> CheckedScan:
+        """Read everything, and look for what would make a fit silently wrong.
+
+        Raises
+        ------
+        InputError
+            As :func:`napari_smi_inr.load`.
+        """
+        dataset = self.load()
+        return CheckedScan(dataset, check_scan(dataset))

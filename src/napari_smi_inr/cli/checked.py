@@ -1,0 +1,53 @@
+"""A scan as commands take it: read, checked, and told about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .report import findings_report, scan_report
+
+if TYPE_CHECKING:
+    from ..dataset import DiffusionDataset
+    from ..io.noise import Noise
+
+LEAST_SQUARES = "mse"
+"""Loss of a method that has no setting for it."""
+
+
+def load_checked(
+    dwi: Path,
+    mask: Path | None,
+    noise: Noise,
+    given: Mapping[str, Any],
+    loss: str = LEAST_SQUARES,
+    lmax: int | None = None,
+) -> tuple[DiffusionDataset, str]:
+    """Read a scan and look for what would make a fit silently wrong.
+
+    Parameters
+    ----------
+    dwi, mask
+        The scan and the voxels to fit.
+    noise
+        Its noise level.
+    given
+        Everything else, by the names of the arguments of :func:`napari_smi_inr.load`.
+    loss, lmax
+        Of the fit to come.
+
+    Returns
+    -------
+    dataset
+        With what was found, for the record.
+    text
+        Scan and findings in words.
+    """
+    from .. import api
+    from ..checks import concerning, with_findings
+
+    dataset = api.load(dwi, mask, noise=noise, **given)
+    found = concerning(api.check(dataset), loss)
+    told = filter(None, [scan_report(dataset, str(dwi), lmax), findings_report(found)])
+    return with_findings(dataset, found), "\n\n".join(told)
