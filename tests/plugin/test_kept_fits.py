@@ -45,7 +45,7 @@ def cut_short(tiny_dataset, keep):
 
 
 def test_a_fit_whose_process_is_killed_goes_on_to_the_same_end(tiny_dataset, keep):
-    longer = CONFIG.model_copy(update={"epochs": 1500})
+    longer = CONFIG.model_copy(update={"epochs": 800})
     job = ProcessJob(FitProcess(), tiny_dataset, longer, Keep(keep.path, interval=0.05))
     run = job.run()
     while not keep.path.exists():
