@@ -222,7 +222,7 @@ def test_a_provenance_of_nonsense_does_no_harm(fit, record, tmp_path, provenance
     ("text", "fault"),
     [
         (b"{", "is not readable as JSON"),
-        (b"[1, 2]", "holds a JSON list"),
+        (b"[1, 2]", "it is no JSON object"),
         (b"\xff\xfe\x00", "is not readable as JSON"),
         (b"", "is empty"),
         (b'{"Fit": {"method": "inr", "learning_rate": NaN}}', "NaN is no number"),

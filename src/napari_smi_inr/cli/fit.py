@@ -141,9 +141,9 @@ def fit(
     tell_changed_making(before, field)
     paths, fault = write_somewhere(field, folder, name)
     # last, as everything else is safe by then; and whoever interrupts wants an end
-    residual = residual_with_progress(field, dataset) if finished and fault is None else None
+    residual = residual_with_progress(field, dataset) if finished else None
     if residual is not None:
-        paths.append(write_residual(field, residual, folder, name, label_of(field)))
+        paths.append(write_residual(field, residual, paths[0].parent, name, label_of(field)))
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     if finished:
         forget(keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def read_json(path: str | Path, what: str) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is too large")
-        return parse_object(path.read_bytes().decode("utf-8-sig"))
+        return parse_object(path.read_bytes().decode("utf-8-sig"), _no_number)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}.", "Check its permissions.") from None
     except ValueError as error:
@@ -43,8 +44,15 @@ def read_json(path: str | Path, what: str) -> dict[str, Any]:
         raise InputError(path, fault, "Give the JSON file as this program wrote it.") from None
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def parse_object(text: str, constant: Callable[[str], Any] | None = None) -> dict[str, Any]:
     """Understand one JSON object; control characters in its text, which a terminal would obey, are replaced.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    constant
+        Makes something of NaN and the infinities, which JSON does not have; floats by default.
 
     Raises
     ------
@@ -52,7 +60,7 @@ def parse_object(text: str) -> dict[str, Any]:
         As :func:`read_json`.
     """
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(content, dict):
@@ -71,6 +79,10 @@ def _plain(value: Any, depth: int = 1) -> Any:
     if isinstance(value, dict):
         return {_tame(key): _plain(item, depth + 1) for key, item in value.items()}
     return value
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number in JSON")
 
 
 def _tame(text: str) -> str:
