@@ -65,6 +65,16 @@ def test_it_gives_the_numbers_of_the_python_call(job, tiny_dataset):
         updates[-1].step.field()
 
 
+def test_one_that_has_not_begun_is_stopped_at_once(job):
+    one = job(LONG)
+    asked = time.monotonic()
+    one.stop()
+    updates, outcome = drain(one.run())
+    assert time.monotonic() - asked < 1.0  # to load what it needs takes longer
+    assert updates == []
+    assert (outcome.field, outcome.stopped, outcome.error) == (None, True, None)
+
+
 def test_it_pauses_goes_on_and_stops(job):
     one = job(LONG)
     run = one.run()

@@ -181,10 +181,8 @@ def test_copy_and_save_from_the_section(look, qtbot, pump, tmp_path, monkeypatch
     section.width_cm.value = 200.0
     section.dpi.value = 2400
     assert "million pixels" in section.extent.text()
-    before = len(told)
     section.copy_button.click()
-    qtbot.waitUntil(lambda: len(told) > before, timeout=10_000)
-    assert "coarser" in told[-1]
+    qtbot.waitUntil(lambda: any("coarser" in words for words in told), timeout=10_000)
     assert "shows no fit" in section.amount.text()  # a bare field
     section.close_section()
     viewer.layers.clear()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 
 def show_thumbnail(layer: Any) -> None:
@@ -16,9 +17,9 @@ def show_thumbnail(layer: Any) -> None:
 
 def _picture(plane: NDArray[np.floating], layer: Any) -> NDArray[np.uint8]:
     """(rows, columns, 4) colours of a plane, as large as the layer list has room for; clear where it has no value."""
-    size = min(layer.thumbnail.shape[:2])
-    rows, columns = ((np.arange(k := max(1, size * n // max(plane.shape))) + 0.5) * n / k for n in plane.shape)
-    small = plane[np.ix_(rows.astype(int), columns.astype(int))]
+    room = np.array(layer.thumbnail.shape[:2])
+    shape = np.clip((room / plane.shape).min() * np.array(plane.shape), 1, room)
+    small = ndimage.zoom(plane, tuple(shape / plane.shape), prefilter=False, order=0)  # as napari does
     low, high = layer.contrast_limits
     known = np.isfinite(small)
     colours = layer.colormap.map(np.where(known, (small - low) / (high - low), 0.0).clip(0.0, 1.0).ravel())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from ..layer_styles import FIRST_SHOWN
 from ..napari_compat import main_window, unwrapped
 from ..residual_layer import add_residual_layer, is_scan_of
 from ..zoom.session import ZoomSession, session_of
-from .fit_job import Outcome
+from .fit_job import Job, Outcome, Update
 from .fit_session import FitSession, State, Status
 from .kept_fits import KeptFit, find_fit, place_for
 from .scan_request import ScanRequest
@@ -110,7 +110,7 @@ class FitController:
         self._retire_layers()
         set_movie_speed(main_window(self._viewer), _CALM)
         self._progress = progress(total=_TICKS, desc=f"Standard Model, {config.method}: {self._name or 'fit'}")
-        self._worker = create_worker(job.run, _start_thread=False)
+        self._worker = create_worker(_once(job), _start_thread=False)
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
         self._worker.aborted.connect(self._on_aborted)
@@ -330,6 +330,16 @@ def _residual(field: Estimate, dataset: DiffusionDataset, cancelled: Callable[[]
     from ...estimation.residual import residual_map
 
     return residual_map(field, dataset, cancelled=cancelled)
+
+
+def _once(job: Job) -> Callable[[], Generator[Update | None, None, Outcome]]:
+    """The work of a job, which is let go when it is done: napari keeps the worker as long as the window."""
+    held = [job]
+
+    def work() -> Generator[Update | None, None, Outcome]:
+        return (yield from held.pop().run())
+
+    return work
 
 
 class _reporting:  # noqa: N801 (a context manager reads as a verb)

@@ -134,6 +134,7 @@ class ProcessJob(Job):
         self._process = process
         self._stopped = False
         self._abandoned = False
+        self._begun = False  # it has said something: until then it may be loading, for seconds, and hear nothing
         process.tell((dataset, config, None, keep))
 
     @property
@@ -153,6 +154,9 @@ class ProcessJob(Job):
 
     @override
     def stop(self) -> None:
+        if not self._begun:
+            self.abandon()
+            return
         self._stopped = True
         self._process.tell("stop")
 
@@ -167,6 +171,7 @@ class ProcessJob(Job):
         try:
             while True:
                 said = self._process.hear()
+                self._begun = True
                 if isinstance(said, Outcome):
                     return said
                 if said is not None and said.field is not None:
