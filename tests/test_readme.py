@@ -64,3 +64,14 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8"))
     assert targets
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_test_that_the_page_of_faults_names_is_there():
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w./]*test_\w+\.py)(?:::(\w+)(…?))?`", page)
+    assert len(named) > 30
+    for file, name, cut in named:
+        (path,) = [p for p in (ROOT / "tests" / file, ROOT / "tests" / "checks" / file) if p.exists()]
+        if name:
+            whole = name if cut else rf"{name}\b"
+            assert re.search(f"(def|class) {whole}", path.read_text("utf-8")), (file, name)
