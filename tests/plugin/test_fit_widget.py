@@ -443,7 +443,7 @@ def test_what_cannot_be_saved_here_can_be_saved_there(loaded, press, idle, qtbot
     roomy.mkdir()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(roomy))
     press(widget.result.export_button)
-    qtbot.waitUntil(lambda: any(f"Wrote 8 files to {roomy}" in message for message in messages()), timeout=20_000)
+    qtbot.waitUntil(lambda: any(f"Wrote 9 files to {roomy}" in message for message in messages()), timeout=20_000)
     np.testing.assert_array_equal(
         open_field(roomy / "phantom.smi.safetensors").maps()["f"], widget.controller.field.maps()["f"]
     )

@@ -13,11 +13,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from napari_smi_inr.plugin import add_zoom_layer
 from napari_smi_inr.plugin.zoom.session import session_of
 from napari_smi_inr.plugin.zoom.worker import THREAD_NAME
 
+pytestmark = pytest.mark.alone
 FIELD_MICROSECONDS = 2
 ATTEMPTS = 4
 
