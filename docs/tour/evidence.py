@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from checks import TOLERANCE, place_under, share_in_mask, texel_error
 from fitting import go_to
 from guide import Guide
 from hands import pump, wait
 from qtpy.QtCore import QPointF, Qt
 
+from checks import TOLERANCE, place_under, share_in_mask, texel_error
 from napari_smi_inr.parameters import SCALARS
 from napari_smi_inr.plugin._qt.inspector_widget import inspector_of
 from napari_smi_inr.plugin.demo import SIGHT_MM

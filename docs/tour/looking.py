@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from checks import TOLERANCE, texel_error
 from fitting import go_to
 from guide import Guide
 from hands import pump
 from qtpy.QtCore import QPointF, Qt
 
+from checks import TOLERANCE, texel_error
 from napari_smi_inr.plugin._qt.explore_widget import explorer_of
 from napari_smi_inr.plugin.demo import SIGHT_MM
 from napari_smi_inr.plugin.napari_compat import camera

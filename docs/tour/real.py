@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from checks import TOLERANCE, texel_error
 from comparing import flicker, side_by_side, swipe
 from evidence import check_count, inspector_follows_the_mouse, inspector_pinned
 from fitting import go_to
@@ -12,6 +11,7 @@ from hands import wait
 from qtpy.QtCore import Qt
 from taking import freeze_to_a_layer, save_it_for_print
 
+from checks import TOLERANCE, texel_error
 from napari_smi_inr.plugin._qt.explore_widget import explorer_of
 from napari_smi_inr.plugin.demo import WIDGET
 from napari_smi_inr.plugin.fitting.fit_controller import PLUGIN
