@@ -11,7 +11,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import napari_smi_inr as smi
 from napari_smi_inr.io.export import save_scan
 from scan_files import ScanFiles, small_dataset
-from turns import turn
 
 
 def pytest_collection_modifyitems(items):
@@ -19,16 +18,6 @@ def pytest_collection_modifyitems(items):
     in_a_window = [item for item in items if "plugin" in item.path.parts]
     if in_a_window and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise pytest.UsageError(f"{len(in_a_window)} tests need a display: log in to one, or install Xvfb.")
-
-
-@pytest.fixture(autouse=True)
-def company(request, tmp_path_factory):
-    """With several processes (pytest -n) tests that measure the window's answers run while no other does."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    with turn(tmp_path_factory.getbasetemp().parent, alone=request.node.get_closest_marker("alone") is not None):
-        yield
 
 
 @pytest.fixture(scope="session")
