@@ -5,9 +5,10 @@ where that is more; in each of these and in rolling the longest within max(150 m
 This is meant for a machine of one's own. Where others hold the processor, the limits grow by the share of it that is
 denied to this process (measured by spinning: 1 on a free machine). Of fewer than a hundred beats, as where frames take
 long to draw, the percentile is in effect the longest gap, and so no easier to keep. There are up to four attempts, each
-with a fresh field and an empty cache: a stall the layer makes would come back. What is measured depends on the machine
-all the same, so it is a slow test; benchmarks/viewer.py has the whole table. Who evaluates, and how much at a time, does
-not, and is tested always.
+with a fresh field and an empty cache: a stall the layer makes would come back.
+
+What is measured depends on the machine all the same, so it is a slow test; benchmarks/viewer.py has the whole table.
+Who evaluates, and how much at a time, does not, and is tested always.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class LossPlot(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(axisItems={"left": DecadeAxis("left")})
         self.setAccessibleName("Losses over time, logarithmic")
-        self.setMinimumHeight(140)
+        self.setMinimumHeight(80)  # only where the screen is small and everything is open
         item = self.getPlotItem()
         item.setLogMode(y=True)
         item.setLabel("bottom", "seconds of work")
