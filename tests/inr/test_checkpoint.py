@@ -155,7 +155,7 @@ class TestPace:
         while not kept.due:
             now[0] += 1.0
         assert now[0] == 20.0
-        kept.write(state, 0.0)
+        kept.write(state, 0.0, 0.5)
         while not kept.due:
             now[0] += 1.0
         assert now[0] == 20.0 + 3.0 + 3.0 / SHARE
@@ -209,7 +209,7 @@ def no_checkpoint(dataset, settings, path):
 
 
 def from_the_future(dataset, settings, path):
-    edit(path, lambda header: header.update(version=2))
+    edit(path, lambda header: header.update(version=3))
 
 
 def weights_are_no_numbers(dataset, settings, path):
