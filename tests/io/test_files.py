@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.io.files import replacing
+from napari_smi_inr.io.files import output_folder, replacing
 from napari_smi_inr.io.maps import save_map
 from napari_smi_inr.io.stream import stream_image
+from read_only import read_only
 
 KILLED = """
 import os, signal, sys
@@ -93,6 +94,20 @@ def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path):
         shutil.rmtree(folder)
     with pytest.raises(InputError, match="No such file or directory"), replacing(folder / "map.nii") as stream:
         stream.write(b"new")
+
+
+def test_a_read_only_folder_is_told_and_keeps_what_is_in_it(old):
+    with read_only(old.parent):
+        with (
+            pytest.raises(InputError, match=r"cannot be written: .*Choose a folder") as caught,
+            replacing(old) as stream,
+        ):
+            stream.write(b"new")
+        with pytest.raises(InputError, match=r"cannot be made: .*Choose a folder"):
+            output_folder(old.parent / "results")
+        assert caught.value.where == str(old)
+        assert list(old.parent.iterdir()) == [old]
+        assert old.read_bytes() == b"old"
 
 
 def test_no_description_outlives_its_image(tmp_path, monkeypatch):
