@@ -104,7 +104,9 @@ def test_a_batch_takes_the_time_aimed_at_after_few_steps_of_two(sampler, evaluat
     assert evaluated(sampler, 60_000, FIRST_BATCH, 1200) == pytest.approx([1200, 1200], rel=2e-3)
     fast = 10_000 / TARGET_SECONDS
     assert evaluated(sampler, fast, 1200, 2400, 4800, 9600) == pytest.approx([2400, 4800, 9600, 10_000], rel=2e-3)
-    assert evaluated(sampler, 1000 / TARGET_SECONDS, 10_000, 5_000, 2_500, 1250) == pytest.approx([5000, 2500, 1250, 1000], rel=2e-3)
+    assert evaluated(sampler, 1000 / TARGET_SECONDS, 10_000, 5_000, 2_500, 1250) == pytest.approx(
+        [5000, 2500, 1250, 1000], rel=2e-3
+    )
 
 
 def test_batches_stay_within_bounds_however_slow_or_fast(sampler, evaluated):
