@@ -127,9 +127,7 @@ def test_only_what_occurred_is_told(signal, keep):
         "24 voxels to fit. Kept although odd: 1 negative of their 96 signal values."
     )
     signal[0, 0, 0, 3], signal[1, 1, 1, 2] = 5, np.nan
-    assert keep(signal, np.ones((4, 3, 2), bool))[1] == (
-        "23 voxels to fit. Left out: 1 with NaN or infinite signal."
-    )
+    assert keep(signal, np.ones((4, 3, 2), bool))[1] == ("23 voxels to fit. Left out: 1 with NaN or infinite signal.")
 
 
 def test_masks_and_volumes_that_cannot_be_are_blamed_on_their_file(signal, keep, tmp_path):
