@@ -9,7 +9,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import napari_smi_inr as smi
+from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
+from refusal import faults_of
 from scan_files import ScanFiles, small_dataset
 
 
@@ -18,6 +20,20 @@ def pytest_collection_modifyitems(items):
     in_a_window = [item for item in items if "plugin" in item.path.parts]
     if in_a_window and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise pytest.UsageError(f"{len(in_a_window)} tests need a display: log in to one, or install Xvfb.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def refusals_in_sentences():
+    """Whatever a test provokes, the refusal has to name something and to be written in sentences."""
+    make = InputError.__init__
+
+    def checked(self, where, fault, remedy):
+        make(self, where, fault, remedy)
+        assert not faults_of(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InputError, "__init__", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -237,6 +237,23 @@ def test_simulate_writes_the_same_bytes_twice_and_its_scan_loads(run, tmp_path):
     assert data.signal.min() >= 0
 
 
+@pytest.mark.parametrize("method", [name for name in METHODS if "seed" in settings_class(name).model_fields])
+def test_a_seed_too_large_for_any_generator_is_refused_before_the_scan_is_read(run, tmp_path, method):
+    result = run("fit", "no.nii.gz", "--out", tmp_path / "out", "--method", method, "--seed", 1 << 64)
+    assert result.exit_code == 2
+    most = (1 << 53) - 1
+    assert re.fullmatch(rf"Error: seed: {1 << 64} does not do: .* less than or equal to {most}\..*\n", result.stderr)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", [("simulate",), ("experiment", "1")], ids=lambda words: words[0])
+def test_every_command_bounds_its_seed(run, tmp_path, command):
+    result = run(*command, "--out", tmp_path / "out", "--seed", 1 << 64)
+    assert result.exit_code == 2
+    assert str((1 << 53) - 1) in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input_ends_with_one_clear_message(run, scan, case):
     case.spoil(scan)

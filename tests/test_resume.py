@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 
 import napari_smi_inr as smi
 from napari_smi_inr.cli import app
-from napari_smi_inr.estimation import keep
+from napari_smi_inr.errors import InputError
+from napari_smi_inr.estimation import keep, residual
 from napari_smi_inr.estimation.keep import Keep
 from napari_smi_inr.inr.checkpoint import peek
 from napari_smi_inr.io.export import save_scan
+from read_only import read_only
 
 SETTINGS = ("--lmax", "2", "--epochs", "8", "--detail", "9", "--device", "cpu", "--seed", "3", "--set", "batch_size=16")
 OFTEN = """
@@ -189,3 +191,61 @@ class TestNoRoom:
         assert {n: c for n, c in contents(tmp_path / "out").items() if n.endswith("nii.gz")} == {
             n: c for n, c in whole.items() if n.endswith("nii.gz")
         }
+
+    def test_a_residual_map_that_finds_no_room_takes_nothing_back(self, run, whole, full, tmp_path, monkeypatch):
+        full.append(tmp_path / "out")
+        make = residual.residual_map
+        monkeypatch.setattr(residual, "residual_map", lambda *given: (full.clear(), make(*given))[1])
+        result = run("out")
+        assert result.exit_code == 2
+        assert "error on held-out volumes" in result.stdout
+        assert re.search(r"Error: .*residual_dwimap.nii.gz: cannot be written: No space left on device", result.stderr)
+        left = {name: content for name, content in whole.items() if "residual" not in name}
+        assert contents(tmp_path / "out") == left
+        told = " ".join(result.stdout.split())
+        assert all(str(tmp_path / "out" / name) in told for name in left if not name.endswith(".json"))
+
+
+def no_memory(*_):
+    raise MemoryError("std::bad_alloc")
+
+
+def test_a_residual_map_without_memory_takes_nothing_back(run, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(residual, "residual_map", no_memory)
+    result = run("out")
+    assert result.exit_code == 2
+    assert "error on held-out volumes" in result.stdout
+    assert "Error: Residual map: was not made: memory has run out." in result.stderr
+    assert contents(tmp_path / "out") == {name: content for name, content in whole.items() if "residual" not in name}
+
+
+class TestAReadOnlyFolder:
+    def test_results_go_elsewhere_and_nothing_is_lost(self, run, whole, tmp_path, monkeypatch):
+        for name in ("out", "here"):
+            (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        with read_only(tmp_path / "out"):
+            result = run("out")
+            assert result.exit_code == 2
+            assert re.search(r"Error: .*out.*cannot be written: .* The results went to", result.stderr)
+            (rescue,) = (tmp_path / "here").iterdir()
+            assert str(rescue) in result.stderr
+            assert contents(rescue) == whole
+            assert list((tmp_path / "out").iterdir()) == []
+
+    def test_a_folder_that_cannot_be_made_is_told_before_the_scan_is_read(self, run, tmp_path):
+        with read_only(tmp_path):
+            result = run("out")
+        assert result.exit_code == 2
+        assert re.search(r"Error: .*out: cannot be made: .*Choose a folder you may write to", result.stderr)
+        assert result.stdout == ""
+
+    def test_a_field_that_cannot_be_saved_here_can_be_saved_there(self, tiny_field, tmp_path):
+        for name in ("here", "there"):
+            (tmp_path / name).mkdir()
+        with read_only(tmp_path / "here"):
+            with pytest.raises(InputError, match=r"tiny\.smi\.safetensors: cannot be written"):
+                tiny_field.save(tmp_path / "here" / "tiny.smi.safetensors")
+            tiny_field.save(tmp_path / "there" / "tiny.smi.safetensors")
+        saved = smi.open_field(tmp_path / "there" / "tiny.smi.safetensors")
+        np.testing.assert_array_equal(saved.maps()["f"], tiny_field.maps()["f"])

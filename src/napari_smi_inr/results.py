@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from .inr.field import FittedField
 from .io.files import output_folder
 from .io.maps import MODEL, PROTOCOL, about, map_name, save_fod, save_maps
 from .io.nifti import write_image
-from .io.sidecar import write_sidecar
+from .io.sidecar import strict, write_sidecar
 from .io.stream import stream_image
 from .parameters import FOD, PARAMETERS
 from .sampling.request import SampleRequest
@@ -44,9 +43,9 @@ def record_of(field: Estimate) -> dict[str, Any]:
     if isinstance(field, FittedField):
         fit["detail_used_mm"] = field.detail
     record = {"Fit": fit, "Quality": field.quality, PROTOCOL: _protocol(field), "Provenance": field.record}
-    strict = _strict(record)
-    assert isinstance(strict, dict)
-    return strict
+    told = strict(record)
+    assert isinstance(told, dict)
+    return told
 
 
 def _protocol(field: Estimate) -> dict[str, Any]:
@@ -162,12 +161,3 @@ def _column(
     for _, values in Sampler(field).stream(request):
         yield values[:, column]
         on_points(len(values))
-
-
-def _strict(value: Any) -> Any:
-    """The same value without NaN and infinity, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -54,6 +54,8 @@ def test_a_config_cannot_be_changed():
         ("lmax", "four"),
         ("loss", "l1"),
         ("seed", -1),
+        ("seed", 1 << 53),
+        ("seed", 10**30),
         ("detail", "fine"),
         ("detail", 0.0),
         ("detail", -3.0),

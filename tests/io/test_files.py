@@ -1,20 +1,25 @@
 """Files appear whole or not at all, whatever becomes of the disk, the folder or the process."""
 
 import errno
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.io.files import replacing
+from napari_smi_inr.io.files import naming, output_folder, readable_file, replacing, sha256, sidecar_of
 from napari_smi_inr.io.maps import save_map
 from napari_smi_inr.io.stream import stream_image
+from read_only import read_only
+from refusal import refused
 
 KILLED = """
 import os, signal, sys
@@ -95,6 +100,20 @@ def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path):
         stream.write(b"new")
 
 
+def test_a_read_only_folder_is_told_and_keeps_what_is_in_it(old):
+    with read_only(old.parent):
+        with (
+            pytest.raises(InputError, match=r"cannot be written: .*Choose a folder") as caught,
+            replacing(old) as stream,
+        ):
+            stream.write(b"new")
+        with pytest.raises(InputError, match=r"cannot be made: .*Choose a folder"):
+            output_folder(old.parent / "results")
+        assert caught.value.where == str(old)
+        assert list(old.parent.iterdir()) == [old]
+        assert old.read_bytes() == b"old"
+
+
 def test_no_description_outlives_its_image(tmp_path, monkeypatch):
     """Killed between an image and its side-car, what is left is an image without one."""
     values, path = np.ones((2, 2, 2), np.float32), tmp_path / "f.nii.gz"
@@ -121,3 +140,84 @@ def test_an_export_that_is_broken_off_leaves_the_old_image_and_its_description(t
         stream_image(path, (2, 2, 2), np.eye(4), pieces())
     assert (path.read_bytes(), (tmp_path / "f.json").read_bytes()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.json", "f.nii.gz"]
+
+
+class TestReadable:
+    def test_a_file_is_given_back_its_home_written_out(self, tmp_path, monkeypatch):
+        (tmp_path / "a.txt").write_text("x")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        assert readable_file("~/a.txt", "table") == tmp_path / "a.txt"
+
+    @pytest.mark.parametrize(
+        ("name", "fault", "remedy"),
+        [
+            ("missing", "there is no such file (table).", "Check the path."),
+            ("folder", "is a folder, not a file (table).", "Give the file inside it."),
+            ("empty", "is empty (table).", "Copy or export it again."),
+            ("file/inside", "cannot be read: Not a directory.", "Check its path and permissions."),
+        ],
+    )
+    def test_what_cannot_be_read_is_told_apart(self, tmp_path, name, fault, remedy):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "empty").touch()
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(InputError) as caught:
+            readable_file(tmp_path / name, "table")
+        assert (caught.value.where, caught.value.fault, caught.value.remedy) == (str(tmp_path / name), fault, remedy)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on Windows")
+    def test_a_pipe_is_no_file(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with refused(tmp_path / "pipe", r"^is no ordinary file but a device or a pipe \(table\)"):
+            readable_file(tmp_path / "pipe", "table")
+
+    def test_a_name_with_a_zero_byte_is_no_path(self):
+        with refused("'a\\x00b'", r"^is no path \("):
+            readable_file("a\0b", "table")
+
+
+def test_a_fingerprint_is_that_of_the_whole_file(tmp_path):
+    content = np.random.default_rng(0).bytes((1 << 20) + 17)
+    (tmp_path / "a").write_bytes(content)
+    assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii"])
+def test_the_description_of_an_image_stands_beside_it(name):
+    assert sidecar_of(Path("folder") / name) == Path("folder/a.json")
+
+
+def test_an_argument_that_came_from_a_file_is_blamed_on_it():
+    def blamed(files):
+        with pytest.raises(InputError) as caught, naming(files):
+            raise InputError("b", "is odd.", "Mend it.")
+        return str(caught.value)
+
+    assert blamed({"b": Path("x.bval")}) == "x.bval: is odd. Mend it."
+    assert blamed({"c": "x.bval"}) == blamed({"b": None}) == "b: is odd. Mend it."
+
+
+def test_a_folder_is_made_with_its_parents_or_it_is_told_why_not(tmp_path, monkeypatch):
+    assert output_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert output_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("in the way")
+    with refused(tmp_path / "file", "^cannot be made: File exists"):
+        output_folder(tmp_path / "file")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert output_folder("~/c") == tmp_path / "c"
+
+
+def test_of_many_who_write_one_file_at_once_one_wins_whole(tmp_path):
+    path = tmp_path / "map.nii"
+    contents = [bytes([n]) * 300_000 for n in range(8)]
+
+    def write(content):
+        with replacing(path) as stream:
+            stream.write(content)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, contents))
+    assert path.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [path]

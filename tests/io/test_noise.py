@@ -38,6 +38,8 @@ def test_a_word_estimates_the_noise_on_reading(how, tmp_path):
     assert np.median(back.noise[back.mask] / data.noise[back.mask]) == pytest.approx(1, abs=0.1)
     (note,) = (note for note in back.notes if "oise" in note)
     assert f"{np.median(back.noise[back.mask]):.4g} (median)" in note
+    assert back.read_from["noise"] == how
+    assert back.noise.dtype == np.float32
     assert set(back.checksums) == {"dwi.nii.gz", "mask.nii.gz", "dwi.bval", "dwi.bvec", "dwi.bdelta"}
 
 

@@ -143,7 +143,8 @@ def test_a_side_car_comes_back(tmp_path, examples):
         path = write_sidecar(tmp_path / "map.nii.gz", json.loads(json.dumps(record, ensure_ascii=True)))
         read = read_json(path, "side-car")
         added = {key: read[key] for key in ("Conventions", "GeneratedBy")}
-        assert read == {tamed(key): tamed(value) for key, value in record.items()} | added
+        plain = json.loads(json.dumps(record), parse_constant=lambda _: None)  # what is no number is null
+        assert read == tamed(plain) | added
 
 
 @pytest.mark.parametrize("kind", ["bval", "bvec", "bdelta"])

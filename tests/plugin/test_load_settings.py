@@ -57,6 +57,16 @@ def test_what_is_changed_since_goes_first_and_the_rest_stays(model, record):
     assert model.config() == make_settings("nlls", lmax=6)
 
 
+def test_what_a_control_cannot_show_is_fitted_all_the_same(model, tmp_path):
+    config = make_settings("inr", seed=(1 << 53) - 1, detail=1234.5, nonnegativity=1e9, batch_size=1 << 20)
+    (tmp_path / "fit.json").write_text(json.dumps({"Fit": json.loads(config.model_dump_json())}))
+    model.show_settings(read_recorded(tmp_path / "fit.json"))
+    assert model.config() == config
+    assert model.settings["seed"].value == config.seed
+    model.settings["epochs"].value = 7
+    assert model.config() == config.model_copy(update={"epochs": 7})
+
+
 def test_settings_that_are_not_sound_change_nothing(model, record):
     _, path = record("inr")
     told = json.loads(path.read_text())

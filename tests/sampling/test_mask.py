@@ -34,5 +34,13 @@ def test_distances_are_in_millimetres_and_negative_outside(slab):
     np.testing.assert_allclose(slab.distance(along_x(3, 4, 4.5, 5, 7)), [3, 1, 0, -1, -5], atol=1e-5)
 
 
-def test_distances_go_on_outside_the_volume(slab):
+def test_distances_go_on_outside_the_volume_and_come_to_rest(slab):
     assert slab.distance(along_x(-2))[0] == pytest.approx(-3)
+    far = slab.distance(along_x(-4, -6, -60))
+    assert far[0] == far[1] == far[2] < -6
+
+
+def test_half_is_inside(slab):
+    """Within the rounding of single precision, so that lattices that meet the edge do not fray."""
+    assert slab(along_x(4.5, 4.5 + 1e-6)).all()
+    assert not slab(along_x(4.5 + 1e-4)).any()

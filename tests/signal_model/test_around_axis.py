@@ -94,3 +94,34 @@ def test_the_main_axis_is_found_to_half_a_degree(lmax):
 
 def test_of_two_fibres_the_larger_counts():
     assert abs(main_axis(crossing(8)) @ AXIS) > np.cos(np.radians(5))
+
+
+def test_single_precision_counts_as_double():
+    fod, cosines = crossing().astype(np.float32), np.array([0.1, 0.7, 1.0], np.float32)
+    b, shapes = B.astype(np.float32), B_DELTA.astype(np.float32)
+    exact = [values.astype(np.float64) for values in (fod, cosines, b, shapes)]
+    responses = response(TISSUE, b, shapes, 6)
+    np.testing.assert_array_equal(responses, response(TISSUE, *exact[2:], 6))
+    np.testing.assert_array_equal(main_axis(fod), main_axis(exact[0]))
+    np.testing.assert_array_equal(powder_average(responses, fod), powder_average(responses, exact[0]))
+    for curve in (signal_at_angles, range_at_angles):
+        np.testing.assert_array_equal(
+            curve(responses, fod, AXIS, cosines), curve(responses, *exact[:1], AXIS, exact[1])
+        )
+
+
+@pytest.mark.parametrize("axis", [*np.eye(3), *-np.eye(3), AXIS, [0.6, 0.8, 0.0], [1e-9, 0.6, 0.8]])
+def test_two_directions_across_an_axis_make_a_right_handed_frame(axis):
+    first, second = across(np.array(axis, dtype=float))
+    np.testing.assert_allclose(np.linalg.det([first, second, axis]), 1, atol=1e-9)
+    np.testing.assert_allclose([first @ axis, second @ axis, first @ second], 0, atol=1e-12)
+
+
+def test_the_range_around_an_axis_is_of_as_many_directions_as_asked_for():
+    """Evenly spread: half a turn apart they are the two sides of an even function, the same."""
+    responses, fod = response(TISSUE, B, B_DELTA, 6), crossing()
+    low, high = range_at_angles(responses, fod, AXIS, [0.0], turns=2)
+    np.testing.assert_allclose(low, high, rtol=1e-9)
+    spread = [np.ptp(range_at_angles(responses, fod, AXIS, [0.0, 0.4], turns=n), axis=0) for n in (4, 16, 64, 256)]
+    assert (np.diff(spread, axis=0) >= -1e-9).all()
+    np.testing.assert_allclose(spread[1], spread[-1], rtol=0.06, atol=0.01)

@@ -11,7 +11,14 @@ from scipy.integrate import quad
 from scipy.spatial.transform import Rotation
 from scipy.special import dawsn, erf, eval_legendre
 
-from napari_smi_inr.signal_model.kernel import kernel, legendre_projections, quadrature_nodes
+from napari_smi_inr.parameters import FASTEST
+from napari_smi_inr.signal_model.kernel import (
+    asymmetry_integrals,
+    compartment_integrals,
+    kernel,
+    legendre_projections,
+    quadrature_nodes,
+)
 from napari_smi_inr.signal_model.spherical_harmonics import degrees, real_sh
 from napari_smi_inr.signal_model.tensor_signal import predict_tensor_signal
 
@@ -281,3 +288,46 @@ class TestAsymmetry:
         stick, zeppelin = 0.55 * 2.2 * np.exp(-2 * 2.2 / 3), 0.45 * 1.2 * np.exp(-2 * 3.0 / 3)
         assert float(second) == pytest.approx(-2 / 15 * (stick + zeppelin), abs=1e-15)
         assert float(fourth) == pytest.approx(0, abs=1e-15)
+
+
+class TestIntegrals:
+    """The kernel of fixed b-tensors as matrices, against the kernel of any."""
+
+    b, b_delta = np.array([0.0, 1.0, 2.0, 2.0, 5.0, 8.0]), np.array([1.0, 1.0, -0.5, 0.0, 0.8, 1.0])
+
+    @pytest.fixture
+    def tissue(self):
+        rng = np.random.default_rng(0)
+        corners = np.array([[4, 4, 1.5, 1], [4, 4, 0, 0], [0, 0, 1.5, 0], [0, 4, 1.5, 0.5]])
+        return np.concatenate([corners, rng.uniform([0] * 4, [4, 4, 1.5, 1], (20, 4))])
+
+    @pytest.mark.parametrize("lmax", [0, 2, 8])
+    @pytest.mark.parametrize("strength", [1.0, 4.0])
+    def test_give_the_kernel_of_both_compartments(self, tissue, lmax, strength):
+        b = strength * self.b
+        exponents, legendre = compartment_integrals(b, self.b_delta, lmax)
+        assert exponents.max() <= 0  # so that nothing overflows, for planar encoding neither
+        stick, zeppelin = np.split(np.exp(tissue[:, :3] @ exponents), 2, axis=1)
+        f = tissue[:, 3:]
+        found = (f * (stick @ legendre) + (1 - f) * (zeppelin @ legendre)).reshape(len(tissue), -1, len(b))
+        expected = kernel(*double(b, self.b_delta), *torch.as_tensor(tissue.T[:, :, None]), lmax)
+        np.testing.assert_allclose(np.moveaxis(found, 1, 2), expected, atol=1e-6)
+
+    @pytest.mark.parametrize("lmax", [2, 4, 8])
+    def test_give_the_kernel_of_the_asymmetry(self, tissue, lmax):
+        exponents, _ = compartment_integrals(self.b, self.b_delta, lmax)
+        across = asymmetry_integrals(self.b, self.b_delta, lmax)
+        stick, zeppelin = np.split(np.exp(tissue[:, :3] @ exponents), 2, axis=1)
+        Di, De, Dp, f = tissue.T[:, :, None]
+        found = ((f * Di * stick + (1 - f) * (De - Dp) * zeppelin) @ across).reshape(len(tissue), -1, len(self.b))
+        both = kernel(*double(self.b, self.b_delta), *torch.as_tensor(tissue.T[:, :, None]), lmax, asymmetric=True)
+        np.testing.assert_allclose(np.moveaxis(found, 1, 2), both[..., lmax // 2 + 1 :], atol=1e-6)
+
+    @pytest.mark.parametrize("strength", [1.0, 4.0])
+    def test_take_no_more_nodes_than_single_precision_can_use(self, strength):
+        """Of the strongest tensor and the fastest diffusion: work grows with every node."""
+        exponents, legendre = compartment_integrals(strength * self.b, self.b_delta, 4)
+        nodes = quadrature_nodes(strength * 8.0 * FASTEST, torch.float32)
+        assert exponents.shape == (3, 2 * len(self.b) * nodes)
+        assert legendre.shape == (len(self.b) * nodes, 3 * len(self.b))
+        assert asymmetry_integrals(strength * self.b, self.b_delta, 4).shape == (len(self.b) * nodes, 2 * len(self.b))

@@ -1,5 +1,7 @@
 """The response between a few nodes, against the response itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,3 +70,37 @@ def test_where_both_vary_few_mixtures_stand_for_all_pairs():
     grid = KernelGrid.over(np.array([4.6, 5.4]), np.array([0.77, 0.83]))
     assert len(grid.tensors) == 12
     assert grid.mixtures.shape[1] <= 7
+
+
+@pytest.mark.parametrize("shell", ["linear, b = 8", "spherical", "continuous"])
+def test_it_has_no_more_nodes_than_it_needs(shell):
+    """With one node less, along b or along b_delta, some compartment's signal is off by more than the tolerance."""
+    b, b_delta = within(shell)
+    grid = KernelGrid.over(b, b_delta)
+    for name, values in (("b", b), ("b_delta", b_delta)):
+        nodes = getattr(grid, name)
+        if len(nodes) > 2:
+            n = len(nodes) - 1
+            low, high = values.min(), values.max()
+            fewer = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
+            assert off_by(replace(grid, **{name: tuple(fewer)}), b, b_delta) > TOLERANCE
+    assert off_by(grid, b, b_delta) <= TOLERANCE
+
+
+def off_by(grid, b, b_delta):
+    """Largest error of exp(-B:D) over the corners of what the parameters' bounds allow."""
+    axial, radial, cosine2 = np.meshgrid(np.linspace(0, 4, 41), [0, 0.75, 1.5], np.linspace(0, 1, 9), indexing="ij")
+
+    def signal(b, b_delta):
+        b, b_delta = (values[:, None, None, None] for values in (b, b_delta))
+        return np.exp(-b * (radial + (axial - radial) * ((1 - b_delta) / 3 + b_delta * cosine2)))
+
+    ends = [np.linspace(values.min(), values.max(), 41) for values in (b, b_delta)]
+    at = [values.ravel() for values in np.meshgrid(*ends)] if np.ptp(ends[1]) else [ends[0], np.ones(41)]
+    weights = grid.weights(*(torch.as_tensor(values)[None] for values in at))[0].numpy()
+    return np.abs(np.tensordot(weights.T, signal(*grid.tensors.T), 1) - signal(*at)).max()
+
+
+def test_a_range_hardly_wider_than_a_point_takes_two_nodes():
+    assert len(KernelGrid.over(np.array([2.0, 2.0001]), np.ones(2)).b) == 2
+    assert len(KernelGrid.over(np.array([2.0, 2.0 + 1e-7]), np.ones(2)).b) == 1

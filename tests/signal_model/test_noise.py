@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_smi_inr.errors import InputError
 from napari_smi_inr.signal_model.noise import add_noise, rician_mean, rician_mean_square
+from refusal import refused
 
 N = 200_000
 
@@ -36,9 +36,29 @@ def test_no_noise_leaves_the_signal(kind: str) -> None:
     np.testing.assert_array_equal(add_noise(signal, 0.0, kind, np.random.default_rng(0)), signal)  # type: ignore[arg-type]
 
 
+def test_single_precision_counts_as_double() -> None:
+    nu, sigma = np.array([0.3, 7.7, 1e4], np.float32), np.array([0.7, 1.3, 2.1], np.float32)
+    doubles = nu.astype(np.float64), sigma.astype(np.float64)
+    for moment in (rician_mean, rician_mean_square):
+        assert moment(nu, sigma).dtype == np.float64
+        np.testing.assert_array_equal(moment(nu, doubles[1]), moment(*doubles))
+        np.testing.assert_array_equal(moment(doubles[0], sigma), moment(*doubles))
+    np.testing.assert_array_equal(rician_mean(nu, sigma), rician_mean(*doubles))
+    one, other = (add_noise(doubles[0], s, "rician", np.random.default_rng(0)) for s in (sigma, doubles[1]))
+    np.testing.assert_array_equal(one, other)
+    assert add_noise(np.ones(3, np.float32), [1, 2, 3], "gaussian", np.random.default_rng(0)).dtype == np.float64
+
+
+def test_one_seed_gives_noise_that_grows_with_sigma() -> None:
+    small, large = (add_noise(np.zeros(9), s, "gaussian", np.random.default_rng(5)) for s in (1.0, 3.0))
+    np.testing.assert_allclose(large, 3 * small)
+
+
 def test_faults_are_named() -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(InputError, match=r"'poisson'.*'gaussian' or 'rician'"):
+    with refused("noise", "'poisson'") as caught:
         add_noise(np.ones(3), 1.0, "poisson", rng)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="negative"):
-        add_noise(np.ones(3), -1.0, "gaussian", rng)
+    assert "'gaussian' or 'rician'" in caught.value.remedy
+    for sigma in (-1.0, np.nan, [1.0, 2.0, np.nan], [1.0, -1e-9, 2.0]):
+        with refused("sigma", "negative"):
+            add_noise(np.ones(3), sigma, "gaussian", rng)

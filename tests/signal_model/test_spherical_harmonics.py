@@ -14,6 +14,7 @@ from napari_smi_inr.signal_model.spherical_harmonics import (
     n_coefficients,
     real_sh,
     rotational_invariants,
+    second_moments,
 )
 
 LMAX = 8
@@ -158,3 +159,25 @@ def test_half_sphere_points_keep_their_distance():
     covered = np.degrees(np.sqrt(2 * np.pi / 100))  # edge of the patch each point stands for
     assert nearest.min() > 0.45 * covered
     assert nearest.max() < 1.2 * covered
+
+
+def test_second_moments_of_single_fibres_are_the_squares_of_their_components(directions):
+    coefficients = real_sh(directions, 2)[:, 1:].T
+    np.testing.assert_allclose(second_moments(coefficients), (directions**2 - 1 / 3).T, atol=1e-12)
+
+
+def test_second_moments_add_up_to_nothing_and_keep_shape_and_precision(directions):
+    weights = np.random.default_rng(0).uniform(size=len(directions))
+    mixed = (weights / weights.sum()) @ real_sh(directions, 2)[:, 1:]
+    image = np.broadcast_to(mixed.astype(np.float32)[:, None, None], (5, 2, 3))
+    moments = second_moments(image)
+    assert moments.shape == (3, 2, 3)
+    assert moments.dtype == np.float32
+    np.testing.assert_allclose(moments.sum(axis=0), 0, atol=1e-6)
+    expected = (weights / weights.sum()) @ directions**2 - 1 / 3
+    np.testing.assert_allclose(moments, np.broadcast_to(expected[:, None, None], (3, 2, 3)), atol=1e-6)
+
+
+def test_invariants_of_single_precision_are_computed_in_double(directions):
+    fods = real_sh(directions, 8).astype(np.float32)
+    np.testing.assert_array_equal(rotational_invariants(fods), rotational_invariants(fods.astype(np.float64)))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.acquisition import Acquisition, b_tensors, voxel_gradients
+from napari_smi_inr.signal_model import tensor_signal
+from napari_smi_inr.signal_model.kernel import legendre_projections
 from napari_smi_inr.signal_model.spherical_harmonics import P00, degrees, n_coefficients, real_sh
 from napari_smi_inr.signal_model.standard_model import predict_signal
-from napari_smi_inr.signal_model.tensor_signal import half_sphere_rule, predict_tensor_signal
+from napari_smi_inr.signal_model.tensor_signal import half_sphere_rule, largest_alpha, predict_tensor_signal
 from napari_smi_inr.simulation.protocol import paper_protocol
 from scan_files import turned
 
@@ -98,3 +100,67 @@ def test_it_is_the_sum_of_dipys_signals_of_single_fibres():
         zeppelin = voxel.single_tensor(table, S0, evals=np.array([De, Dp, Dp]) / 1000, evecs=evecs)
         signal = signal + weight * (f * stick + (1 - f) * zeppelin)
     np.testing.assert_allclose(predict_signal(values, fod, protocol, matrix[None])[0], signal, atol=1e-5)
+
+
+def spread_of(tensors):
+    values = np.linalg.eigvalsh(tensors)
+    return (values[..., -1] - values[..., 0]).max()
+
+
+def test_the_anisotropy_is_bounded_closely_whatever_the_orientation():
+    """From above, as the sum over the sphere must not be too coarse; by a sixth at most, as it need not be too fine."""
+    rng = np.random.default_rng(3)
+    tensors = rng.normal(size=(50, 4, 3, 3))
+    tensors = tensors + tensors.swapaxes(-1, -2)
+    for some in (tensors, *tensors[:, :1], *tensors[:, 1:3]):
+        assert spread_of(some) <= largest_alpha(some) <= 1.1548 * spread_of(some)
+    even = turned((1, 2, 3), 40) @ np.diag([3.0, 1.0, -1.0]) @ turned((1, 2, 3), 40).T
+    assert largest_alpha(np.stack([even, 0.1 * even])) == pytest.approx(4.0)
+    assert largest_alpha(0.01 * even) == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("size", [0.0, 2.0, 400.0])
+def test_isotropic_tensors_have_no_anisotropy(size):
+    assert largest_alpha(np.broadcast_to(size * np.eye(3), (2, 5, 3, 3))) == pytest.approx(0, abs=1e-10)
+    assert largest_alpha(np.empty((0, 5, 3, 3))) == 0
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.0, 10.0, 24.0, 48.0])
+def test_the_rule_grows_with_the_sharpness_of_the_response_and_suffices(alpha):
+    points, weights = half_sphere_rule(alpha)
+    lowest = real_sh(points, 8)[:, [0, 3, 10, 21, 36]]  # m = 0, around z
+    found = (weights * np.exp(-alpha * points[:, 2] ** 2)) @ lowest
+    orders = np.arange(0, 9, 2)
+    exact = 4 * np.pi * legendre_projections(alpha, 8).numpy() * np.sqrt((2 * orders + 1) / (4 * np.pi))
+    np.testing.assert_allclose(found, exact, atol=3e-6)
+
+
+def test_the_rule_is_no_larger_than_it_has_to_be():
+    sizes = [len(half_sphere_rule(alpha)[0]) for alpha in (0.0, 2.0, 8.0, 24.0, 48.0, 1e3, 1e6)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 97  # degree 23, one of each pair
+    assert sizes[-2] == sizes[-1] == 2905  # degree 131, the largest there is
+    assert len(set(sizes)) == 5  # a degree is good for a stretch of six
+
+
+def test_single_precision_counts_as_double():
+    protocol = paper_protocol()
+    values, fod = tissue(3, 4)
+    single = {key: column.astype(np.float32) for key, column in values.items()}
+    tensors = b_tensors(protocol, matrices(3)).astype(np.float32)
+    exact = {key: column.astype(np.float64) for key, column in single.items()}
+    found = predict_tensor_signal(single, fod.astype(np.float32), tensors)
+    np.testing.assert_array_equal(
+        found, predict_tensor_signal(exact, fod.astype(np.float32).astype(np.float64), tensors.astype(np.float64))
+    )
+    assert found.dtype == np.float64
+
+
+def test_voxels_are_predicted_alike_however_many_are_taken_at_a_time(monkeypatch):
+    protocol = paper_protocol()
+    values, fod = tissue(7, 4)
+    tensors = b_tensors(protocol, matrices(7))
+    together = predict_tensor_signal(values, fod, tensors)
+    for size in (1, 3 * protocol.n_volumes * 2000):
+        monkeypatch.setattr(tensor_signal, "_AT_ONCE", size)
+        np.testing.assert_allclose(predict_tensor_signal(values, fod, tensors), together, rtol=1e-12)

@@ -142,13 +142,13 @@ class Acquisition:
         low, high = SHAPE_RANGE[0] - _SHAPE_ROUNDING, SHAPE_RANGE[1] + _SHAPE_ROUNDING
         good_b = np.isfinite(self.b) & (self.b >= 0)
         good_shape = (self.b_delta >= low) & (self.b_delta <= high)
-        _refuse("b", "a b-value of {:g} s/mm²", 1000 * self.b, good_b, "b-values are finite and not negative.")
+        _refuse("b", "a b-value of {:g} s/mm²", 1000 * self.b, good_b, "Give finite b-values of 0 or more.")
         _refuse(
             "b_delta",
             "a b_delta of {:g}",
             self.b_delta,
             good_shape,
-            "b_delta lies between -0.5 (planar) and 1 (linear).",
+            "Give b_delta from -0.5 (planar) to 1 (linear).",
         )
 
     def _check_directions(self) -> None:

@@ -47,7 +47,7 @@ def load_checked(
     from .. import api
     from ..checks import concerning, with_findings
 
-    dataset = api.load(dwi, mask, noise=noise, **given)
+    dataset = api.load(dwi, mask, noise=noise, check=False, **given)  # here, for the loss of the fit to come
     found = concerning(api.check(dataset), loss)
     told = filter(None, [scan_report(dataset, str(dwi), lmax), findings_report(found)])
     return with_findings(dataset, found), "\n\n".join(told)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..estimation.settings import LARGEST_SEED
 from ..experiments.catalogue import EXPERIMENTS
 from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
 from .progress import INTERRUPTED, fit_with_progress
@@ -50,7 +51,7 @@ def experiment(
         typer.Option(help="Order of the FODs, where it is not the question (default: 2).", rich_help_panel=_RUN),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of all that is left to chance.", rich_help_panel=_RUN)
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Of all that is left to chance.", rich_help_panel=_RUN)
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=_RUN)] = None,
     epochs: Annotated[

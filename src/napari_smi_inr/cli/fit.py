@@ -13,7 +13,7 @@ from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, METHODS, make_settings
 from .checked import LEAST_SQUARES, load_checked
 from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_value
-from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
+from .progress import fit_with_progress, tell_if_interrupted
 from .repeating import asked_again, tell_changed_inputs, tell_changed_making
 from .report import quality_report, written
 
@@ -122,8 +122,7 @@ def fit(
     from ..estimation.keep import SUFFIX
     from ..io.files import output_folder
     from ..io.noise import parse_noise
-    from ..results import label_of, write_residual
-    from .keeping import checkpoint_at, forget, write_somewhere
+    from .keeping import both, checkpoint_at, forget, map_residual, write_somewhere
 
     resolve_device(getattr(config, "device", "cpu"))  # and the folder: find out before the scan is read
     folder = output_folder(out)
@@ -141,9 +140,9 @@ def fit(
     tell_changed_making(before, field)
     paths, fault = write_somewhere(field, folder, name)
     # last, as everything else is safe by then; and whoever interrupts wants an end
-    residual = residual_with_progress(field, dataset) if finished else None
-    if residual is not None:
-        paths.append(write_residual(field, residual, paths[0].parent, name, label_of(field)))
+    if finished:
+        more, another = map_residual(field, dataset, paths[0].parent, name)
+        paths, fault = paths + more, both(fault, another)
     typer.echo(quality_report(field) + "\n\n" + written(paths))
     if finished:
         forget(keep)

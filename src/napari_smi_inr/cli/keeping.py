@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import InputError
+from ..memory import is_out_of_memory
 from ..methods import METHODS
+from .progress import residual_with_progress
 
 if TYPE_CHECKING:
+    from ..dataset import DiffusionDataset
     from ..estimation.estimate import Estimate
     from ..estimation.keep import Keep
 
@@ -79,3 +82,32 @@ def write_somewhere(field: Estimate, folder: Path, name: str) -> tuple[list[Path
                 continue
             return paths, InputError(fault.where, fault.fault, f"The results went to {rescue} instead.")
     raise fault
+
+
+def map_residual(
+    field: Estimate, dataset: DiffusionDataset, folder: Path, name: str
+) -> tuple[list[Path], InputError | None]:
+    """Map what a fit leaves unexplained and write it beside its results, which no fault may take back.
+
+    Returns
+    -------
+    The file, none if Ctrl-C was pressed or it could not be made; and the error in the latter case.
+    """
+    from ..results import label_of, write_residual
+
+    try:
+        residual = residual_with_progress(field, dataset)
+        return [] if residual is None else [write_residual(field, residual, folder, name, label_of(field))], None
+    except InputError as error:
+        return [], error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return [], InputError("Residual map", "was not made: memory has run out.", "The other results are complete.")
+
+
+def both(one: InputError | None, other: InputError | None) -> InputError | None:
+    """Two errors, of which either may be missing, as one."""
+    if one is None or other is None:
+        return one or other
+    return InputError(one.where, one.fault, f"{one.remedy} And {other}")

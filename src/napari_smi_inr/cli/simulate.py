@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..estimation.settings import LARGEST_SEED
 from .report import written
 
 
@@ -15,7 +16,9 @@ def simulate(
     snr: Annotated[float, typer.Option(help="b = 0 signal over noise level; 'inf' for none.")] = 50.0,
     lmax: Annotated[int, typer.Option(help="Order of the fibre orientation distributions: 2, 4, 6 or 8.")] = 2,
     noise: Annotated[Literal["gaussian", "rician"], typer.Option(help="Kind of noise.")] = "gaussian",
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files, byte for byte.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Equal seeds give equal files, byte for byte.")
+    ] = 0,
     shape: Annotated[tuple[int, int, int], typer.Option(metavar="X Y Z", help="Voxels along each axis.")] = (28, 28, 8),
     voxel_size: Annotated[float, typer.Option(metavar="MM", help="Edge length of a voxel.")] = 3.0,
     deviation: Annotated[

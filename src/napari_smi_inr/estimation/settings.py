@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
+
+LARGEST_SEED = (1 << 53) - 1
+"""The largest whole number that every reader of JSON keeps exact: a record has to repeat its fit."""
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED, description="equal seeds give equal results")]
+"""Whatever is left to chance begins there."""
 
 
 class Settings(BaseModel):

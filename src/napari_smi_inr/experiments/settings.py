@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import InputError
+from ..estimation.settings import Seed
 from ..methods import METHODS, make_settings, settings_class
 
 ORDER = ("inr", "nlls", "smi", "nn")
@@ -54,7 +55,7 @@ class ExperimentSettings(BaseModel):
     methods: tuple[str, ...] = Field(default_factory=available_methods, description="estimators to compare")
     snr: tuple[float, ...] = Field((50.0,), description="signal-to-noise ratios at b = 0; inf for no noise")
     lmax: int = Field(2, ge=2, le=8, multiple_of=2, description="order of the FODs, where it is not the question")
-    seed: int = Field(0, ge=0, description="of the noise, the protocol, every choice by chance and every fit")
+    seed: Seed = Field(0, description="of the noise, the protocol, every choice by chance and every fit")
     device: str = Field("auto", description="where fits run: auto, cpu, cuda")
     truth: str | None = Field(None, description="folder of maps taken as the truth instead of the phantom")
     from_scan: ScanFiles | None = Field(None, description="scan whose fitted maps are taken as the truth")

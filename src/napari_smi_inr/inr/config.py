@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ..errors import InputError
-from ..estimation.settings import Settings
+from ..estimation.settings import Seed, Settings
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {},
@@ -49,7 +49,7 @@ class FitConfig(Settings):
     preset: Literal["fast", "paper"] = "fast"
     lmax: int = Field(4, ge=0, le=8, multiple_of=2, description="highest SH order of the FOD")
     loss: Literal["mse", "rician"] = Field("mse", description="rician needs the noise level")
-    seed: int = Field(0, ge=0, lt=1 << 63)
+    seed: Seed = 0
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     detail: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto", "field-of-view"] = Field(
         "auto",

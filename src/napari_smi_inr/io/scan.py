@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,16 @@ from .nifti import Grid, grid_of, open_image, read_map, read_volumes
 from .nifti_header import Image
 from .noise import Noise, estimated_noise, is_noise_file, read_noise
 from .voxels import clean, foreground, keep_usable
+
+
+class Beside(TypedDict, total=False):
+    """What :func:`load_scan` takes beside scan and mask, for those that hand it on."""
+
+    bval: str | Path | None
+    bvec: str | Path | None
+    bdelta: str | Path | None
+    noise: Noise
+    grad_dev: str | Path | None
 
 
 def load_scan(

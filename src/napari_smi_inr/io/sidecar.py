@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -39,18 +40,27 @@ def write_sidecar(image: Path, told: Mapping[str, Any]) -> Path:
     image
         The NIfTI file.
     told
-        What to say of it. Who made it is added, and the :data:`CONVENTIONS`.
+        What to say of it; what is not a number is null. Who made it is added, and the :data:`CONVENTIONS`.
 
     Returns
     -------
     The JSON file.
     """
     made = {"GeneratedBy": {"Name": PROGRAM, "Version": version(PROGRAM)}}
-    text = json.dumps({**told, "Conventions": CONVENTIONS, **made}, indent=2, ensure_ascii=False)
+    text = json.dumps(strict({**told, "Conventions": CONVENTIONS, **made}), indent=2, ensure_ascii=False)
     path = sidecar_of(image)
     with replacing(path) as stream:
         stream.write((text + "\n").encode())
     return path
+
+
+def strict(value: Any) -> Any:
+    """The same value without NaN and infinity, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def is_ours(told: Mapping[str, Any]) -> bool:

@@ -70,4 +70,4 @@ def rician_mean(nu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
 
 def rician_mean_square(nu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
     """Mean square of a Rician magnitude, ν² + 2σ²."""
-    return np.asarray(np.square(nu) + 2 * np.square(sigma), dtype=np.float64)
+    return np.asarray(np.square(nu, dtype=np.float64) + 2 * np.square(sigma, dtype=np.float64))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from ...estimation.settings import Settings
+from ...estimation.settings import Seed, Settings
 
 LOWEST_SNR = 5.0
 """Below, single b = 0 measurements, which everything is divided by, may come out near zero."""
@@ -22,7 +22,7 @@ class NetworkConfig(Settings):
 
     method: Literal["nn"] = "nn"
     lmax: int = Field(2, description="order of the FOD; the network's targets are its five coefficients of order 2")
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     vectors: int = Field(500_000, ge=100, description="simulated voxels; a quarter of them validate")
     brain: float = Field(0.5, ge=0, le=1, description="share of them around NLLS fits of the scan, the rest uniform")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...estimation.settings import Settings
+from ...estimation.settings import Seed, Settings
 
 
 class SmiConfig(Settings):
@@ -20,5 +20,5 @@ class SmiConfig(Settings):
     rician_correction: bool = Field(
         False, description="take the noise's share out of magnitude images, S² - σ², before anything else"
     )
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1; solves the regression in double precision")

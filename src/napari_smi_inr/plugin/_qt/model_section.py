@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets.bases import RangedWidget
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
-from ...estimation.settings import Settings
+from ...estimation.settings import LARGEST_SEED, Settings
 from ...inr.config import PRESETS, FitConfig
 from ...methods import INR, METHODS, make_settings, settings_class
 from ...repeat import Recorded
@@ -120,11 +121,10 @@ class ModelSection(QWidget):
             self.loss.value = config.loss
             self.detail.value = "length" if isinstance(config.detail, float) else config.detail
             if isinstance(config.detail, float):
-                self.length.value = config.detail
+                _show(self.length, config.detail)
         self.lmax.value = config.lmax
         for name, control in self.settings.items():
-            value = getattr(config, name)
-            control.value = str(value) if isinstance(control, LineEdit) else value
+            _show(control, getattr(config, name))
         device = getattr(config, "device", "auto")
         self.device.value = device if device in self.device.choices else "auto"
         self._loaded, self._shown = recorded, self._asked()
@@ -204,6 +204,13 @@ class ModelSection(QWidget):
         self._rows.show_row(self.length, self.method.value == INR and self.detail.value == "length")
 
 
+def _show(control: Any, value: Any) -> None:
+    """Set a control; one that cannot show a value shows the nearest it can, and the value is kept all the same."""
+    if isinstance(control, RangedWidget):
+        value = min(max(value, control.min), control.max)
+    control.value = str(value) if isinstance(control, LineEdit) else value
+
+
 def _orders(orders: tuple[int, ...]) -> list[tuple[str, int]]:
     return [(f"lmax {order}", order) for order in orders]
 
@@ -213,7 +220,7 @@ def _advanced() -> dict[str, Any]:
     defaults = FitConfig.from_preset()
     return {
         "seed": named(
-            SpinBox(label="Seed", min=0, max=2**31 - 1, value=defaults.seed),
+            SpinBox(label="Seed", min=0, max=LARGEST_SEED, value=defaults.seed),
             "Seed",
             "Same seed, same numbers as on the command line and in Python.",
         ),

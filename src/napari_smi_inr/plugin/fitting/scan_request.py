@@ -9,6 +9,7 @@ from ...checks import Finding, check_scan, concerning, with_findings
 from ...checks.loading import load
 from ...dataset import DiffusionDataset
 from ...io.noise import Noise
+from ...io.scan import Beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +60,8 @@ class ScanRequest:
         """
         if isinstance(self.scan, DiffusionDataset):
             return self.scan
-        files = (self.mask, self.bval, self.bvec, self.bdelta, self.noise, self.grad_dev)
-        return load(self.scan, *files, bvec_axes=self.bvec_axes)
+        files = Beside(bval=self.bval, bvec=self.bvec, bdelta=self.bdelta, noise=self.noise, grad_dev=self.grad_dev)
+        return load(self.scan, self.mask, bvec_axes=self.bvec_axes, check=False, **files)
 
     def load_checked(self) -> CheckedScan:
         """Read everything, and look for what would make a fit silently wrong.
