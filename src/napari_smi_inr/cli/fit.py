@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ..inr.config import PRESETS, FitConfig
-from ..methods import INR, METHODS, make_settings
-from .checked import LEAST_SQUARES, load_checked
+from ..methods import INR, LEAST_SQUARES, METHODS, make_settings
+from .checked import load_checked
 from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_pairs
 from .progress import fit_with_progress, residual_with_progress, tell_if_interrupted
 from .repeating import asked_again, tell_changed_inputs, tell_changed_making

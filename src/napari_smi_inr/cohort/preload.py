@@ -1,0 +1,11 @@
+"""What a worker of our own does before all else (dask loads this module into it by name)."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C to whoever started the worker, who asks it to stop: a terminal sends it to every process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
