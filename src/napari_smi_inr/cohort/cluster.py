@@ -5,6 +5,7 @@ dask hands out whole scans and never looks into a fit: one process works on one 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ EXTRA = "cohort"
 
 _PATIENCE = 20.0  # seconds for a scheduler to answer
 _LOCAL_FAILURES, _SLURM_FAILURES = 3, 10  # a walltime that ends is no fault of the scan
+_HERE = {"host": "127.0.0.1", "protocol": "tcp://"}
+_LOUDEST = logging.CRITICAL  # what befalls a worker is told of the scan it worked on
 _PRELOAD = "napari_smi_inr.cohort.preload"
 _NO_LIMITS = tuple(f"export DASK_DISTRIBUTED__WORKER__MEMORY__{what}=False" for what in ("TERMINATE", "PAUSE", "SPILL"))
 
@@ -132,10 +135,10 @@ def _local(options: ClusterOptions, device: str) -> Iterator[Any]:
     for number in range(n):
         env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
         env |= {"CUDA_VISIBLE_DEVICES": cards[number % len(cards)]} if cards else {}
-        told = {"nthreads": 1, "memory_limit": 0, "host": "127.0.0.1", "dashboard": False, "env": env}
-        spec[number] = {"cls": Nanny, "options": {**told, "preload": [_PRELOAD], "protocol": "tcp://"}}
-    scheduler = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard": False, "dashboard_address": ":0", "port": 0}
-    with SpecCluster(workers=spec, scheduler={"cls": Scheduler, "options": scheduler}) as cluster:
+        told = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "env": env, "preload": [_PRELOAD]}
+        spec[number] = {"cls": Nanny, "options": {**_HERE, **told, "silence_logs": _LOUDEST}}
+    scheduler = {"cls": Scheduler, "options": {**_HERE, "dashboard": False, "dashboard_address": ":0", "port": 0}}
+    with SpecCluster(workers=spec, scheduler=scheduler, silence_logs=_LOUDEST) as cluster:
         yield cluster
 
 
@@ -154,6 +157,7 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
         "walltime": options.walltime or None,
         "job_extra_directives": list(options.slurm_options),
         "job_script_prologue": [f"export OMP_NUM_THREADS={threads}", *_NO_LIMITS],
+        "silence_logs": logging.getLevelName(_LOUDEST),
         "scheduler_options": {"dashboard": False, "dashboard_address": ":0"},
     }
     try:

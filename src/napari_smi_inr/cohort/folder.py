@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..io.files import output_folder, replacing
 from ..io.json_text import read_json
 from ..io.sidecar import PROGRAM, write_json
+from .task import SOURCE
 
 ASKED = "cohort.json"
 """What a cohort was asked for; its folder is for that alone."""
@@ -31,11 +33,11 @@ _IGNORED = """\
 *.smi.safetensors
 *_dwi.bdelta
 *_quality.json
-**/figures/
+figures
 cohort.json
 cohort.csv
 report.html
-.work/
+.work
 """
 _README = """\
 # Standard Model maps of a cohort
@@ -77,7 +79,10 @@ def claim(folder: Path, source: Path, asked: Mapping[str, Any], overwrite: bool)
     if before.is_file() and not overwrite:
         _refuse_other(folder, _asked(before), asked)
     write_json(before, {"Asked": dict(asked), "Source": source.name})
-    _write(folder / "dataset_description.json", json.dumps(_description(source), indent=2, ensure_ascii=False) + "\n")
+    _write(
+        folder / "dataset_description.json",
+        json.dumps(_description(source, folder), indent=2, ensure_ascii=False) + "\n",
+    )
     _write(folder / ".bidsignore", _IGNORED)
     _write(folder / "README.md", _README.format(program=PROGRAM, version=version(PROGRAM)))
 
@@ -108,7 +113,7 @@ def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {**inner, **{key: value for key, value in asked.items() if key != "settings"}}
 
 
-def _description(source: Path) -> dict[str, Any]:
+def _description(source: Path, folder: Path) -> dict[str, Any]:
     """What BIDS asks a derivative to say; who made the data and where they are from is taken over."""
     before: Mapping[str, Any] = {}
     described = source / "dataset_description.json"
@@ -123,10 +128,19 @@ def _description(source: Path) -> dict[str, Any]:
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": PROGRAM, "Version": version(PROGRAM)}],
     }
+    told["DatasetLinks"] = {SOURCE: _on_the_way(source, folder)}
     told |= {key: before[key] for key in ("Authors", "License", "Funding") if key in before}
     if doi := before.get("DatasetDOI"):
         told["SourceDatasets"] = [{"DOI": doi}]
     return told
+
+
+def _on_the_way(source: Path, folder: Path) -> str:
+    """The data set as seen from the results, which stays true where both are moved together."""
+    try:
+        return Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return source.resolve().as_uri()
 
 
 def _write(path: Path, text: str) -> None:

@@ -110,8 +110,6 @@ def _write_if_new(path: Path, text: str) -> None:
 
 
 def _fit(task: Task) -> Outcome:
-    from .working import Attempt, fit_and_write
-
     request = task.request
     if is_noise_file(request.noise):
         raise InputError(request.noise, "is one map for many scans.", "Give a number, mppca or b0.")
@@ -123,6 +121,8 @@ def _fit(task: Task) -> Outcome:
         reasons = why_not_done(task, FilesNow.of(files.by_role, request.noise))
         if not reasons:
             return Outcome(task.name, "kept")
+    from .working import Attempt, fit_and_write  # brings torch, for which who is done need not wait
+
     attempt = Attempt.begin(task)
     config = make_settings(**request.settings)
     given: dict[str, Any] = {**files.more, "noise": request.noise, "bvec_axes": request.bvec_axes}

@@ -21,6 +21,9 @@ Status = Literal["fitted", "kept", "failed", "stopped"]
 RECORD = "_model-sm_quality.json"
 """Ending of the name of the record of a fit, which is written last."""
 
+SOURCE = "preprocessed"
+"""What a cohort's folder calls the data set that its scans are from."""
+
 WORK = ".work"
 """Folder of what is only needed while a cohort is fitted."""
 
@@ -110,6 +113,12 @@ class Task:
     def begun(self) -> Path:
         """Tells, while the fit is under way, who began it and how often."""
         return self.request.out / WORK / f"{self.name}.begun.json"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What BIDS asks the side-car of every map to tell: whence it comes, where it lies, what was left out."""
+        source = f"bids:{SOURCE}:{self.scan.dwi.relative_to(self.scan.root).as_posix()}"
+        return {"Sources": [source], "SpatialReference": source, "SkullStripped": True}
 
     @property
     def key(self) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from .. import api
@@ -168,10 +167,10 @@ def _write(task: Task, story: _Story, clock: _Clock, estimate: Estimate, dataset
     """Write results, and the record once they are there."""
     task.record.unlink(missing_ok=True)  # it would vouch for results that are about to be replaced
     desc = label_of(estimate)
-    paths = write_results(estimate, task.folder, task.name, desc)
+    paths = write_results(estimate, task.folder, task.name, desc, task.told)
     residual = residual_map(estimate, dataset)
     assert residual is not None  # nobody cancels it
-    paths.append(write_residual(estimate, residual, task.folder, task.name, desc))
+    paths.append(write_residual(estimate, residual, task.folder, task.name, desc, task.told))
     if fault := save_picture(task.picture, estimate, residual):
         story.notes = [*story.notes, fault]
     clock.write = clock.lap()
@@ -188,9 +187,3 @@ def _write(task: Task, story: _Story, clock: _Clock, estimate: Estimate, dataset
         "notes": story.notes,
     }
     write_json(task.record, {**record_of(estimate), SECTION: told})
-
-
-def forget_work(folder: Path) -> None:
-    """Remove the folder of fits under way, if nothing is left in it."""
-    with suppress(OSError):
-        folder.rmdir()
