@@ -130,12 +130,6 @@ class TestAgain:
         assert statuses(cohort) == ["kept"] * 3
         assert NAME.format(3) in cohort.report.read_text()
 
-    def test_sessions_that_ask_to_stop_begin_nothing(self, again, source, tmp_path):
-        shutil.rmtree(again.out / "sub-01")
-        cohort = again(stop_asked=lambda: True)
-        assert cohort.stopped or statuses(cohort)[0] == "fitted"  # it may have been faster
-        assert statuses(again())[:3].count("failed") == 0
-
 
 class TestBadInput:
     def test_settings_folders_and_schedulers_are_checked_before_any_work(self, source, tmp_path):

@@ -157,6 +157,7 @@ def cohort(
             overwrite=overwrite,
             on_outcome=_tell,
             stop_asked=stop_asked,
+            announce=lambda words: typer.echo(words, err=True),
             method=method,
             **{key: value for key, value in settings.items() if value is not None},
         )

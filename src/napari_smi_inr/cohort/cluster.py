@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,7 +147,8 @@ def _local(options: ClusterOptions, device: str) -> Iterator[Any]:
 def _slurm(options: ClusterOptions) -> Iterator[Any]:
     """Jobs of SLURM, as many at a time as are asked for, and replaced when they end; each works on one scan."""
     require_library("dask_jobqueue", "cohorts on SLURM", EXTRA)
-    from dask_jobqueue.slurm import SLURMCluster
+    with _own_signals():  # importing it takes Ctrl-C and the request to end for itself
+        from dask_jobqueue.slurm import SLURMCluster
 
     threads = options.threads or 1
     given: dict[str, Any] = {
@@ -167,6 +169,18 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
     with cluster:
         cluster.adapt(minimum_jobs=1, maximum_jobs=options.workers or 1)
         yield cluster
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Leave what is done on signals as it was."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            if signal.getsignal(number) is not action:
+                signal.signal(number, action)
 
 
 def visible_cards() -> list[str]:

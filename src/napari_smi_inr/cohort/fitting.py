@@ -16,7 +16,21 @@ _LOOK = 0.1  # seconds between two looks for answers, and for Ctrl-C
 _GRACE = 30.0  # seconds for fits under way to write down where they stand
 
 
-def fit_all(client: Client, tasks: Sequence[Task], stop_asked: Callable[[], bool]) -> Iterator[Outcome]:
+_ALONE = 60.0
+"""Seconds without a worker after which it is worth a word."""
+
+_NO_WORKER = (
+    "No worker is there. They may still be waiting in a queue, or end as soon as they begin: look at the queue (squeue, "
+    "with SLURM) and at what their jobs have written. Ctrl-C stops."
+)
+
+
+def fit_all(
+    client: Client,
+    tasks: Sequence[Task],
+    stop_asked: Callable[[], bool],
+    announce: Callable[[str], object] = lambda words: None,
+) -> Iterator[Outcome]:
     """Fit scans, as many at a time as there are workers.
 
     A worker that is lost costs nothing but time: its scan goes to another, and on from its last checkpoint.
@@ -29,6 +43,8 @@ def fit_all(client: Client, tasks: Sequence[Task], stop_asked: Callable[[], bool
         What to fit.
     stop_asked
         Asked all the time; once it says yes, fits under way are left where they stand, and no more are begun.
+    announce
+        Called with a sentence where nothing can go on for want of workers.
 
     Yields
     ------
@@ -40,7 +56,7 @@ def fit_all(client: Client, tasks: Sequence[Task], stop_asked: Callable[[], bool
     names = {task.key: task.name for task in tasks}
     futures = [client.submit(fit_scan, task, key=task.key, pure=False) for task in tasks]
     answers = as_completed(futures, raise_errors=False)
-    deadline = None
+    deadline, quiet = None, time.monotonic() + _ALONE
     while answers.count():
         if answers.has_ready():
             for future in answers.next_batch(block=False):
@@ -52,6 +68,10 @@ def fit_all(client: Client, tasks: Sequence[Task], stop_asked: Callable[[], bool
             _let_go(client, answers, futures, tasks)
         if deadline is not None and time.monotonic() > deadline:
             return
+        if time.monotonic() > quiet:
+            quiet = time.monotonic() + 10 * _ALONE
+            if not client.nthreads():
+                announce(_NO_WORKER)
         time.sleep(_LOOK)
 
 

@@ -22,7 +22,7 @@ RULE = (
     "A scan is marked as an outlier where one of its numbers lies further from the cohort's median than "
     f"{CUT_OFF:g} x (1 + 4/n) robust standard deviations (n scans; a robust standard deviation is the median absolute "
     f"deviation over {_TO_SIGMA:g}), and by more than a least difference that matters. Of normally distributed "
-    f"numbers, at most 0.07 % are marked among 100 scans, 0.5 % among 10 and 1.9 % among {FEWEST}; fewer than {FEWEST} "
+    f"numbers, at most 0.1 % are marked among 100 scans, 0.5 % among 10 and 1.9 % among {FEWEST}; fewer than {FEWEST} "
     "are not compared. Errors, residuals and shares at bounds count only where they are larger than the others'."
 )
 """The rule in words, as the report states it."""

@@ -78,6 +78,7 @@ def fit_cohort(
     overwrite: bool = False,
     on_outcome: Callable[[Outcome, int, int], object] = lambda outcome, n, total: None,
     stop_asked: Callable[[], bool] = lambda: False,
+    announce: Callable[[str], object] = lambda words: None,
     method: str = INR,
     **settings: Any,
 ) -> Cohort:
@@ -110,6 +111,8 @@ def fit_cohort(
         Called with what became of a scan, how many have ended, and how many there are.
     stop_asked
         Asked all the time; once it says yes, fits are left where they stand.
+    announce
+        Called with a sentence where nothing can go on for want of workers.
     method, **settings
         As for :func:`napari_smi_inr.fit`.
 
@@ -147,7 +150,12 @@ def fit_cohort(
     claim(folder, root, request.identity, overwrite)
     tasks = [Task(scan, request) for scan in scans]
     reporter = _Reporter(tasks, _others(source, tasks), root)
-    outcomes = _fit(tasks, cluster, getattr(config, "device", "cpu"), on_outcome, stop_asked, reporter)
+    outcomes: dict[str, Outcome] = {}
+    with workers(cluster, getattr(config, "device", "cpu")) as client:
+        for outcome in fit_all(client, tasks, stop_asked, announce):
+            outcomes[outcome.name] = outcome
+            on_outcome(outcome, len(outcomes), len(tasks))
+            reporter.look(outcomes)
     rows = reporter.write(outcomes)
     _clear(folder / WORK, request)
     stopped = any(row.status == "stopped" for row in rows)
@@ -161,23 +169,6 @@ def _check(noise: Noise) -> None:
     require_jinja(EXTRA)
     if is_noise_file(noise):
         raise InputError("noise", f"{noise} is one map for many scans.", "Give a number, mppca or b0.")
-
-
-def _fit(
-    tasks: Sequence[Task],
-    cluster: ClusterOptions,
-    device: str,
-    on_outcome: Callable[[Outcome, int, int], object],
-    stop_asked: Callable[[], bool],
-    reporter: _Reporter,
-) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
-    with workers(cluster, device) as client:
-        for outcome in fit_all(client, tasks, stop_asked):
-            outcomes[outcome.name] = outcome
-            on_outcome(outcome, len(outcomes), len(tasks))
-            reporter.look(outcomes)
-    return outcomes
 
 
 def _others(source: str | Path, tasks: Sequence[Task]) -> list[Task]:
