@@ -213,7 +213,7 @@ def test_a_queue_in_which_nobody_comes_is_told(source, tmp_path, monkeypatch):
 
     monkeypatch.setattr("napari_smi_inr.cohort.fitting._ALONE", 0.2)
     said = []
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty, Client(empty) as client:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as empty, Client(empty) as client:
         outcomes = fit_all(client, [task(source, tmp_path, 0)], lambda: bool(said), said.append)
         assert [outcome.status for outcome in outcomes] == ["stopped"]
     assert "No worker is there" in said[0]

@@ -24,6 +24,7 @@ EXTRA = "cohort"
 _PATIENCE = 20.0  # seconds for a scheduler to answer
 _LOCAL_FAILURES, _SLURM_FAILURES = 3, 10  # a walltime that ends is no fault of the scan
 _HERE = {"host": "127.0.0.1", "protocol": "tcp://"}
+_PAGE = "127.0.0.1:0"  # dask serves pages of its own, on a port of its choice: for this machine alone
 _LOUDEST = logging.CRITICAL  # what befalls a worker is told of the scan it worked on
 _PRELOAD = "napari_smi_inr.cohort.preload"
 _NO_LIMITS = tuple(f"export DASK_DISTRIBUTED__WORKER__MEMORY__{what}=False" for what in ("TERMINATE", "PAUSE", "SPILL"))
@@ -138,7 +139,7 @@ def _local(options: ClusterOptions, device: str) -> Iterator[Any]:
         env |= {"CUDA_VISIBLE_DEVICES": cards[number % len(cards)]} if cards else {}
         told = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "env": env, "preload": [_PRELOAD]}
         spec[number] = {"cls": Nanny, "options": {**_HERE, **told, "silence_logs": _LOUDEST}}
-    scheduler = {"cls": Scheduler, "options": {**_HERE, "dashboard": False, "dashboard_address": ":0", "port": 0}}
+    scheduler = {"cls": Scheduler, "options": {**_HERE, "dashboard": False, "dashboard_address": _PAGE, "port": 0}}
     with SpecCluster(workers=spec, scheduler=scheduler, silence_logs=_LOUDEST) as cluster:
         yield cluster
 
@@ -160,7 +161,7 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
         "job_extra_directives": list(options.slurm_options),
         "job_script_prologue": [f"export OMP_NUM_THREADS={threads}", *_NO_LIMITS],
         "silence_logs": logging.getLevelName(_LOUDEST),
-        "scheduler_options": {"dashboard": False, "dashboard_address": ":0"},
+        "scheduler_options": {"dashboard": False, "dashboard_address": _PAGE},
     }
     try:
         cluster = SLURMCluster(**{key: value for key, value in given.items() if value is not None})

@@ -20,8 +20,8 @@ _ALONE = 60.0
 """Seconds without a worker after which it is worth a word."""
 
 _NO_WORKER = (
-    "No worker is there. They may still be waiting in a queue, or end as soon as they begin: look at the queue (squeue, "
-    "with SLURM) and at what their jobs have written. Ctrl-C stops."
+    "No worker is there. They may still be waiting in a queue, or end as soon as they begin: look at the queue "
+    "(squeue, with SLURM) and at what their jobs have written. Ctrl-C stops."
 )
 
 

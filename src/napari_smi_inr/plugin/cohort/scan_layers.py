@@ -134,7 +134,7 @@ class ScanLayers:
         return layer if there else None
 
     def _show_map(self, scan: ScanMaps, key: str, data: Any, place: dict[str, Any], visible: bool) -> None:
-        look, name = _look(key), f"{scan.entry.name} · {_look(key).name}"
+        look, name = _look(key), f"{_look(key).name} · {scan.entry.name}"
         layer = self.of(key)
         if layer is None:
             limits = look.limits or (_RESIDUAL_LIMITS if key == RESIDUAL else scan.limits[key])
@@ -155,8 +155,10 @@ class ScanLayers:
         before = self.of(ZOOM)
         if scan.field is None:
             self._remove(ZOOM)
+            if before is not None:
+                self.see(symbol)
             return
-        options: dict[str, Any] = {"name": f"{scan.entry.name} · {Look.of(symbol).name} · zoom"}
+        options: dict[str, Any] = {"name": f"{Look.of(symbol).name} · zoom · {scan.entry.name}"}
         if before is not None and before.metadata[KEY].symbol == symbol:
             options |= {name: getattr(before, name) for name in _KEPT}
             options["visible"] = before.visible
@@ -166,6 +168,8 @@ class ScanLayers:
         after = add_zoom_layer(self._viewer, scan.field, symbol, **options)
         self._remove(ZOOM)  # only now: without layers the camera would look elsewhere
         self._layers[ZOOM] = after
+        if before is None:
+            self.see(symbol)
 
     def _remove(self, key: str) -> None:
         layer = self.of(key)
