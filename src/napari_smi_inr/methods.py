@@ -43,6 +43,9 @@ class Method(NamedTuple):
 INR = "inr"
 """The method that is continuous between voxels, and the one used where none is named."""
 
+LEAST_SQUARES = "mse"
+"""Loss of a method that has no setting for it."""
+
 METHODS: dict[str, Method] = {
     INR: Method(
         "implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps"), keeps=True

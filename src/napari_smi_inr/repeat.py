@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .checks.axes import ROLE as BVEC_AXES
-from .dataset import DiffusionDataset
 from .errors import InputError
 from .estimation.estimate import Estimate
 from .estimation.settings import Settings
@@ -114,7 +113,19 @@ def read_recorded(path: str | Path) -> Recorded:
     return Recorded(file, kept, _mapping(told.get("Provenance")), _mapping(told.get("Quality")))
 
 
-def changed_inputs(recorded: Recorded, dataset: DiffusionDataset) -> list[str]:
+class Inputs(Protocol):
+    """What a scan was read from: a :class:`~napari_smi_inr.dataset.DiffusionDataset`, or its files alone."""
+
+    @property
+    def read_from(self) -> Mapping[str, str | float]:
+        """Names of files by role."""
+
+    @property
+    def checksums(self) -> Mapping[str, str]:
+        """SHA-256 of the files, as the record of a fit tells them."""
+
+
+def changed_inputs(recorded: Recorded, dataset: Inputs) -> list[str]:
     """Say in what the files read now differ from those of the recorded fit: then the result will, too."""
     then, sums = (_mapping(recorded.provenance.get(key)) for key in ("read_from", "inputs"))
     if not sums:
@@ -124,7 +135,7 @@ def changed_inputs(recorded: Recorded, dataset: DiffusionDataset) -> list[str]:
     return list(_changes(then, sums, dataset))
 
 
-def _changes(then: Mapping[str, Any], sums: Mapping[str, Any], dataset: DiffusionDataset) -> Iterator[str]:
+def _changes(then: Mapping[str, Any], sums: Mapping[str, Any], dataset: Inputs) -> Iterator[str]:
     now = dataset.read_from
     for role in [*then, *(role for role in now if role not in then)]:
         if role not in now:

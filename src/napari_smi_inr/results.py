@@ -59,7 +59,9 @@ def label_of(field: Estimate) -> str:
     return "" if isinstance(field, FittedField) else field.config.method
 
 
-def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str = "") -> list[Path]:
+def write_results(
+    field: Estimate, folder: str | Path, name: str = "", desc: str = "", told: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Write everything a fit gives.
 
     Parameters
@@ -72,6 +74,8 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
         First part of every file name, usually the scan's.
     desc
         BIDS ``desc-<label>`` of the maps, for results of several methods side by side.
+    told
+        What else every side-car is to tell.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
     InputError
         If the folder cannot be written to.
     """
-    target, record = Path(folder).expanduser(), record_of(field)
+    target, record = Path(folder).expanduser(), {**(told or {}), **record_of(field)}
     paths = save_maps(field.maps(), field.affine, target, record, name, desc)
     paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name, desc), record))
     if isinstance(field, FittedField):
@@ -96,7 +100,14 @@ def write_results(field: Estimate, folder: str | Path, name: str = "", desc: str
     return paths
 
 
-def write_residual(field: Estimate, residual: Residual, folder: str | Path, name: str = "", desc: str = "") -> Path:
+def write_residual(
+    field: Estimate,
+    residual: Residual,
+    folder: str | Path,
+    name: str = "",
+    desc: str = "",
+    told: Mapping[str, Any] | None = None,
+) -> Path:
     """Write what a fit leaves unexplained, with its side-car; arguments as for :func:`write_results`.
 
     Raises
@@ -106,7 +117,7 @@ def write_residual(field: Estimate, residual: Residual, folder: str | Path, name
     """
     target = output_folder(folder) / map_name(_RESIDUAL, name, desc)
     write_image(target, residual.values, field.affine, described=True)
-    write_sidecar(target, {"Description": residual.description, "Units": "1", **record_of(field)})
+    write_sidecar(target, {"Description": residual.description, "Units": "1", **(told or {}), **record_of(field)})
     return target
 
 

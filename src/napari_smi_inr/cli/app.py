@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from ..errors import InputError
 from ..memory import is_out_of_memory
+from .cohort import cohort
 from .demo import demo
 from .experiment import EPILOG, experiment
 from .fit import fit
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(fit)
+app.command()(cohort)
 app.command()(methods)
 app.command()(sample)
 app.command()(simulate)

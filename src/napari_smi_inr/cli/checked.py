@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..methods import LEAST_SQUARES
 from .report import findings_report, scan_report
 
 if TYPE_CHECKING:
     from ..dataset import DiffusionDataset
     from ..io.noise import Noise
-
-LEAST_SQUARES = "mse"
-"""Loss of a method that has no setting for it."""
 
 
 def load_checked(

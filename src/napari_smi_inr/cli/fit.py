@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..errors import InputError
 from ..inr.config import PRESETS, FitConfig
-from ..methods import INR, METHODS, make_settings
-from .checked import LEAST_SQUARES, load_checked
-from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_value
+from ..methods import INR, LEAST_SQUARES, METHODS, make_settings
+from .checked import load_checked
+from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_pairs
 from .progress import fit_with_progress, tell_if_interrupted
 from .repeating import asked_again, tell_changed_inputs, tell_changed_making
 from .report import quality_report, written
@@ -116,7 +114,7 @@ def fit(
         "device": device,
     }
     before = asked_again(recorded, method, preset)
-    given = {**named, **_pairs(other or [], taken=named)}
+    given = {**named, **setting_pairs(other or [], taken=named)}
     config = make_settings(method or INR, **given) if before is None else before.again(**given)
     from ..estimation.device import resolve_device
     from ..estimation.keep import SUFFIX
@@ -156,17 +154,3 @@ def _number_or_text(value: str | None) -> float | str | None:
         return None if value is None else float(value)
     except ValueError:
         return value
-
-
-def _pairs(given: list[str], taken: Iterable[str]) -> dict[str, Any]:
-    """Settings written as NAME=VALUE, values as in JSON or as plain words."""
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError("--set", f"{text!r} is not NAME=VALUE.", "Write for instance --set tolerance=1e-6.")
-        if name in taken:
-            option = name.replace("_", "-")
-            raise InputError("--set", f"{name} has an option of its own.", f"Write --{option} {value}.")
-        pairs[name] = setting_value(value)
-    return pairs

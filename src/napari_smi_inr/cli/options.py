@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..errors import InputError
 
 SCAN = "The scan"
 
@@ -71,3 +74,23 @@ def setting_value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def setting_pairs(given: list[str], taken: Iterable[str]) -> dict[str, Any]:
+    """Settings written as NAME=VALUE, values as in JSON or as plain words.
+
+    Raises
+    ------
+    InputError
+        If it is not written like that, or there is an option for it (`taken`).
+    """
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError("--set", f"{text!r} is not NAME=VALUE.", "Write for instance --set tolerance=1e-6.")
+        if name in taken:
+            option = name.replace("_", "-")
+            raise InputError("--set", f"{name} has an option of its own.", f"Write --{option} {value}.")
+        pairs[name] = setting_value(value)
+    return pairs

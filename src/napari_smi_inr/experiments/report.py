@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import InputError, require_library
-from ..io.files import replacing
+from ..errors import InputError
+from .page import data_uri, write_page
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Picture:
     @property
     def source(self) -> str:
         """The image as a data URI."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+        return data_uri(self.png)
 
 
 @dataclass(frozen=True)
@@ -92,17 +91,6 @@ def picture(name: str, caption: str, draw: Callable[[], Figure]) -> Picture:
     return Picture(name, caption, stream.getvalue())
 
 
-def require_jinja() -> None:
-    """Make sure that reports can be written.
-
-    Raises
-    ------
-    InputError
-        If jinja2 is not installed.
-    """
-    require_library("jinja2", "reports", "experiments")
-
-
 def write_report(path: Path, sections: Sequence[Section], **about: Any) -> Path:
     """Write the report; the file appears whole or not at all.
 
@@ -120,11 +108,4 @@ def write_report(path: Path, sections: Sequence[Section], **about: Any) -> Path:
     InputError
         If jinja2 is missing or the file cannot be written.
     """
-    require_jinja()
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    html = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(sections=sections, **about)
-    with replacing(path) as stream:
-        stream.write(html.encode())
-    return path
+    return write_page(path, _TEMPLATE, sections=sections, **about)

@@ -25,8 +25,9 @@ from .configuration import claim
 from .lab import Lab
 from .method_text import how_it_was_done
 from .outcome import Outcome, Result
+from .page import require_jinja
 from .plan import Run
-from .report import Section, require_jinja, write_report
+from .report import Section, write_report
 from .scores import COLUMNS, Row
 from .settings import ExperimentSettings
 from .store import FitStore

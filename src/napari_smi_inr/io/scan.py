@@ -95,7 +95,7 @@ def load_scan(
             affine=grid.affine,
             noise=sigma,
             deviation=deviation,
-            checksums=_checksums(files),
+            checksums=checksums_of(files),
             read_from={role: file.name for role, file in files.items()} | _noise_asked(noise),
             notes=tuple(filter(None, notes)),
         )
@@ -109,7 +109,7 @@ def _open_scan(path: Path) -> Image:
     return image
 
 
-def _checksums(files: Mapping[str, Path]) -> dict[str, str]:
+def checksums_of(files: Mapping[str, Path]) -> dict[str, str]:
     """SHA-256 by name; where two files share a name, that of the later one has its role in front."""
     sums: dict[str, str] = {}
     for role, file in files.items():

@@ -46,9 +46,19 @@ def write_sidecar(image: Path, told: Mapping[str, Any]) -> Path:
     -------
     The JSON file.
     """
+    return write_json(sidecar_of(image), {**told, "Conventions": CONVENTIONS})
+
+
+def write_json(path: Path, told: Mapping[str, Any]) -> Path:
+    """Write a JSON file that says who made it; it appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
     made = {"GeneratedBy": {"Name": PROGRAM, "Version": version(PROGRAM)}}
-    text = json.dumps(strict({**told, "Conventions": CONVENTIONS, **made}), indent=2, ensure_ascii=False)
-    path = sidecar_of(image)
+    text = json.dumps(strict({**told, **made}), indent=2, ensure_ascii=False)
     with replacing(path) as stream:
         stream.write((text + "\n").encode())
     return path

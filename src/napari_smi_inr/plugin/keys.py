@@ -20,6 +20,8 @@ KEYS = {
     "Shift-Left": "comparing.compare:line_back",
     "Shift-Right": "comparing.compare:line_on",
     "Shift-S": "taking.take_away:save_view",
+    "Shift-Down": "cohort.open_cohort:next_scan",
+    "Shift-Up": "cohort.open_cohort:previous_scan",
 }
 """What each key does, by module and function; imported when it is first pressed."""
 
