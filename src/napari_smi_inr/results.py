@@ -52,7 +52,8 @@ def record_of(field: Estimate) -> dict[str, Any]:
 def _protocol(field: Estimate) -> dict[str, Any]:
     """What the protocol can identify of the parameters."""
     verdict = field.acquisition.verdict(field.lmax)
-    return {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
+    told = {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
+    return {**told, "LargestBZero": f"{1000 * field.acquisition.b0_threshold:g} s/mm²"}
 
 
 def label_of(field: Estimate) -> str:

@@ -9,7 +9,7 @@ import pytest
 from napari_smi_inr.acquisition import voxel_gradients
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
-from napari_smi_inr.io.gradients import fsl_to_scanner, scanner_to_fsl
+from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
 from napari_smi_inr.io.scan import load_scan
 from scan_files import ScanFiles, small_dataset, turned
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..dataset import LARGEST_DEVIATION
 from ..errors import InputError
-from .gradients import fsl_axes
+from .fsl_axes import fsl_axes
 from .nifti import Grid, grid_of, open_image, read_volumes, require_same_place
 
 _NAMES = ("grad_dev.nii.gz", "grad_dev.nii")
