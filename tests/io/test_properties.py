@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy.io import savemat
 
 from fuzz.kinds import KINDS, field, make
 from fuzz.mutations import mutate
@@ -17,6 +18,7 @@ from napari_smi_inr.cli.options import setting_value
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.inr.config import FitConfig
 from napari_smi_inr.inr.field_file import open_field
+from napari_smi_inr.io.b_tensor_table import ORDERS, read_b_tensors
 from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
 from napari_smi_inr.io.gradients import read_gradients
 from napari_smi_inr.io.json_text import read_json
@@ -164,6 +166,39 @@ def test_any_text_is_a_gradient_table_or_is_refused(scan, kind, examples):
         (scan / f"dwi.{kind}").write_bytes(content)
         read = read_or_refused(lambda: read_gradients(scan.dwi, 11, affine))
         assert read is None or np.isfinite(read.acquisition.b).all()
+
+
+@pytest.mark.parametrize("name", ["dwi.btens", "dwi.b", "dwi_xps.mat"])
+@EXAMPLES
+def test_any_bytes_are_a_whole_protocol_or_are_refused(scan, name, examples):
+    affine = small_dataset().affine
+    savemat(scan / "sound.mat", {"xps": {"b": np.ones((11, 1))}})
+    head = (scan / "sound.mat").read_bytes() if name.endswith(".mat") else b""
+
+    @for_all(examples, st.integers(0, len(head)), JUNK | TABLE_TEXT.map(str.encode))
+    def holds(start, junk):
+        (scan / name).write_bytes(head[:start] + junk)
+        read = read_or_refused(lambda: read_gradients(scan.dwi, 11, affine, gradients=scan / name))
+        assert read is None or np.isfinite(read.acquisition.b).all()
+
+
+@EXAMPLES
+def test_b_tensors_come_back_in_every_order(tmp_path, examples):
+    shapes = st.lists(st.floats(-0.5, 1), min_size=4, max_size=8)
+
+    @for_all(examples, shapes, st.integers(0, 2**32), st.sampled_from(list(ORDERS)), st.sampled_from([1, 1e3, 1e9]))
+    def holds(b_delta, seed, order, unit):
+        u = np.random.default_rng(seed).normal(size=(len(b_delta) + 3, 3))
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+        shape = np.array([1.0, 1.0, 1.0, *b_delta])[:, None, None]  # three linear ones leave no doubt about the order
+        tensors = 2 * ((1 - shape) / 3 * np.eye(3) + shape * u[:, :, None] * u[:, None, :])
+        places, factor = ORDERS[order]
+        six = np.empty((len(u), 6))
+        six[:, places] = tensors[:, [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]] / [1, 1, 1, *[factor] * 3]
+        np.savetxt(tmp_path / "dwi.btens", unit * six, fmt="%.17g")
+        table = read_b_tensors(tmp_path / "dwi.btens", len(u))
+        np.testing.assert_allclose(table.b, 2, rtol=1e-9)
+        np.testing.assert_allclose(table.b_delta, shape[:, 0, 0], atol=1e-7)
 
 
 @EXAMPLES

@@ -33,10 +33,15 @@ def scanner_to_fsl(directions: NDArray[np.float64], affine: NDArray[np.float64])
 
 def fsl_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3, 3) scanner (RAS) directions of FSL's three axes, in columns."""
-    axes: NDArray[np.float64] = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    axes = image_axes(affine)
     if np.linalg.det(axes) > 0:
         axes[:, 0] *= -1
     return axes
+
+
+def image_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) scanner (RAS) directions of the image's own axes, in columns."""
+    return np.asarray(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
 
 
 def unit_vectors(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
