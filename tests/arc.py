@@ -1,4 +1,4 @@
-"""A phantom of known geometry: one bundle that follows an arc of a circle in an oblique plane, in scanner millimetres."""
+"""A phantom of known geometry: a bundle along an arc of a circle in an oblique plane, in scanner millimetres."""
 
 from dataclasses import dataclass, field
 
