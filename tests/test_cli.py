@@ -391,3 +391,88 @@ def test_axes_that_are_none_are_refused(run, flipped_scan):
     result = run("info", flipped_scan / "dwi.nii.gz", "--bvec-axes", "left,right")
     assert result.exit_code == 2
     assert "such as -x,y,z" in result.stderr
+
+
+@pytest.fixture
+def two_series(run, tiny_dataset, tmp_path):
+    """The tiny scan as two series: linear ones, and spherical ones."""
+    save_scan(tiny_dataset, tmp_path)
+    image = nib.load(tmp_path / "dwi.nii.gz")
+    spherical = tiny_dataset.acquisition.b_delta == 0
+    for name, chosen in (("lte", ~spherical), ("ste", spherical)):
+        nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[..., chosen], image.affine), tmp_path / f"{name}.nii.gz")
+        for suffix in ("bval", "bvec"):
+            np.savetxt(tmp_path / f"{name}.{suffix}", np.atleast_2d(np.loadtxt(tmp_path / f"dwi.{suffix}"))[:, chosen])
+    np.savetxt(tmp_path / "lte.bdelta", tiny_dataset.acquisition.b_delta[~spherical])
+    return tmp_path
+
+
+def test_several_series_are_fitted_as_one(run, two_series):
+    """And told in the record, in their order; the same numbers as those of the whole scan."""
+    folder = two_series
+    words = ("--mask", folder / "mask.nii.gz", *SETTINGS)
+    shapes = ("--bdelta", folder / "lte.bdelta", "--bdelta", "STE")
+    parts = run("fit", folder / "lte.nii.gz", folder / "ste.nii.gz", *shapes, *words, "--out", folder / "parts")
+    assert parts.exit_code == 0
+    assert "2 series in one fit, in this order: lte.nii.gz (139 volumes), ste.nii.gz (15" in " ".join(
+        parts.stdout.split()
+    )
+    whole = run("fit", folder / "dwi.nii.gz", *words, "--out", folder / "whole")
+    assert whole.exit_code == 0
+    maps = [
+        nib.load(folder / of / f"{name}_model-sm_param-f_dwimap.nii.gz").get_fdata()
+        for of, name in (("parts", "lte"), ("whole", "dwi"))
+    ]
+    np.testing.assert_array_equal(maps[0], maps[1])
+    record = json.loads((folder / "parts" / "lte_model-sm_param-f_dwimap.json").read_text())
+    told = record["Provenance"]["read_from"]
+    assert [told[role] for role in ("dwi", "bdelta", "dwi_2", "bdelta_2")] == [
+        "lte.nii.gz",
+        "lte.bdelta",
+        "ste.nii.gz",
+        0,
+    ]
+
+
+def test_one_table_for_two_series_ends_with_one_clear_message(run, two_series):
+    words = (two_series / "lte.nii.gz", two_series / "ste.nii.gz", "--bdelta", "1")
+    result = run("info", *words)
+    assert result.exit_code == 2
+    assert "bdelta: is given 1 times, for 2 series." in result.stderr
+
+
+def test_the_limit_of_b0_is_kept_in_the_record_and_repeated(run, scan):
+    words = ("--mask", scan / "mask.nii.gz", *SETTINGS)
+    first = run("fit", scan.dwi, *words, "--b0-threshold", "20", "--out", scan / "first")
+    assert first.exit_code == 0
+    path = scan / "first" / "dwi_model-sm_param-f_dwimap.json"
+    record = json.loads(path.read_text())
+    assert record["Provenance"]["read_from"]["b0_threshold"] == 20
+    assert record["Protocol"]["LargestBZero"] == "20 s/mm²"
+    again = run("fit", scan.dwi, "--mask", scan / "mask.nii.gz", "--config", path, "--out", scan / "again")
+    assert again.exit_code == 0
+    assert "Warning" not in again.stderr
+    repeated = json.loads((scan / "again" / path.name).read_text())
+    assert repeated["Protocol"]["LargestBZero"] == "20 s/mm²"
+    opened = smi.open_field(scan / "again" / "dwi.smi.safetensors")
+    assert opened.acquisition.b0_threshold == 0.02
+    assert run("info", scan.dwi, "--b0-threshold", "900").exit_code == 2
+
+
+def test_a_whole_protocol_in_one_file_is_taken(run, scan):
+    data = smi.load(scan.dwi)
+    np.savetxt(scan / "elsewhere.b", np.column_stack([data.acquisition.directions, 1000 * data.acquisition.b]))
+    words = ("--gradients", scan / "elsewhere.b", "--bdelta", scan / "dwi.bdelta")
+    result = run("info", scan.dwi, *words)
+    assert result.exit_code == 0
+    assert "Directions taken from a table of MRtrix" in result.stdout
+
+
+def test_sample_writes_fods_that_fit_the_scan(run, tiny_field, field_file, tmp_path):
+    """Every third voxel of a grid three times finer sits on a voxel of the scan."""
+    out = tmp_path / "fod.nii.gz"
+    assert run("sample", field_file, "-p", "fod", "--factor", 3, "--out", out).exit_code == 0
+    fine = nib.load(out).get_fdata(dtype=np.float32)
+    np.testing.assert_allclose(fine[1::3, 1::3, 1::3], tiny_field.fod_map(), atol=1e-5)
+    record = json.loads((tmp_path / "fod.json").read_text())
+    assert record["OrientationEncoding"]["SphericalHarmonicDegree"] == 2

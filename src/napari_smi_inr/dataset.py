@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .acquisition import Acquisition
+from .acquisition import B0_THRESHOLD, Acquisition
 from .errors import InputError
 
 LARGEST_DEVIATION = 0.5
@@ -120,6 +120,8 @@ class DiffusionDataset:
         acquisition = self.acquisition
         for part in (acquisition.b, acquisition.b_delta, acquisition.directions, self.affine, self.mask):
             digest.update(f"{part.shape}{part.dtype}".encode() + part.tobytes())
+        if acquisition.b0_threshold != B0_THRESHOLD:  # so that what was kept before it could be chosen still counts
+            digest.update(f"b0 {acquisition.b0_threshold}".encode())
         digest.update(f"{(self.n_voxels, acquisition.n_volumes)}{self.signal.dtype}".encode())
         voxels = np.argwhere(self.mask)
         for start in range(0, len(voxels), _VOXELS_AT_A_TIME):

@@ -17,6 +17,7 @@ from .estimation.settings import Settings
 from .io.files import sidecar_of
 from .io.json_text import read_json
 from .io.noise import Noise
+from .io.scan import B0_ROLE
 from .io.sidecar import PROGRAM, versions
 from .methods import make_settings
 from .noise_level import NOISE_ESTIMATORS
@@ -52,6 +53,12 @@ class Recorded:
         asked = _mapping(self.provenance.get("read_from")).get("noise")
         if isinstance(asked, str):
             return asked if asked in NOISE_ESTIMATORS else None
+        return asked if isinstance(asked, float) else None
+
+    @property
+    def b0_threshold(self) -> float | None:
+        """The largest b-value that counted as b = 0 [s/mm²], if that was asked for."""
+        asked = _mapping(self.provenance.get("read_from")).get(B0_ROLE)
         return asked if isinstance(asked, float) else None
 
     @property

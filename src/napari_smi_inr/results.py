@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from .errors import InputError
 from .estimation.estimate import Estimate
 from .estimation.residual import Residual
 from .estimation.voxel_fit import VoxelFit
+from .estimation.with_fod import WithFod
 from .inr.field import FittedField
 from .io.files import output_folder
-from .io.maps import MODEL, PROTOCOL, about, map_name, save_fod, save_maps
+from .io.maps import MODEL, PROTOCOL, about, about_fod, map_name, save_fod, save_maps
 from .io.nifti import write_image
 from .io.sidecar import strict, write_sidecar
 from .io.stream import stream_image
 from .parameters import FOD, PARAMETERS
 from .sampling.request import SampleRequest
 from .sampling.sampler import Sampler
+from .signal_model.spherical_harmonics import n_coefficients
 
 FIELD_SUFFIX = ".smi.safetensors"
 """Ending of a field file's name."""
@@ -51,7 +53,8 @@ def record_of(field: Estimate) -> dict[str, Any]:
 def _protocol(field: Estimate) -> dict[str, Any]:
     """What the protocol can identify of the parameters."""
     verdict = field.acquisition.verdict(field.lmax)
-    return {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
+    told = {"Identifiable": verdict.identifiable, "Weak": verdict.weak, "Verdict": verdict.text}
+    return {**told, "LargestBZero": f"{1000 * field.acquisition.b0_threshold:g} s/mm²"}
 
 
 def label_of(field: Estimate) -> str:
@@ -138,7 +141,8 @@ def write_sampled(
     field
         What to sample; NaN outside its mask.
     parameter
-        Symbol of one of its scalars.
+        Symbol of one of its scalars, or ``"fod"`` for the coefficients of the FOD, as MRtrix reads them; 0 outside
+        the mask.
     factor
         How much finer; below 1 coarser.
     path
@@ -151,15 +155,21 @@ def write_sampled(
     InputError
         If there is no such parameter, the factor is not positive, or the file cannot be written.
     """
-    if parameter not in field.parameters:
-        known = ", ".join(field.parameters)
+    if parameter not in (*field.parameters, FOD):
+        known = ", ".join((*field.parameters, FOD))
         raise InputError("parameter", f"the field has no {parameter!r}.", f"Choose one of: {known}.")
     grid = SampleRequest.over_volume(field.affine, field.shape, factor)
     # NIfTI counts its first axis fastest, a request its last
     request = SampleRequest(grid.affine[:, [2, 1, 0, 3]], grid.shape[::-1])
     record = record_of(field)
-    target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
-    told = {**about(PARAMETERS[parameter], record), "SamplingFactor": factor, **MODEL}
+    if parameter == FOD:
+        shape = (*grid.shape, n_coefficients(field.lmax))
+        target = stream_image(path, shape, grid.affine, _coefficients(field, request, on_points))
+        meaning = about_fod(shape[3])
+    else:
+        target = stream_image(path, grid.shape, grid.affine, _column(field, parameter, request, on_points))
+        meaning = about(PARAMETERS[parameter], record)
+    told = {**meaning, "SamplingFactor": factor, **MODEL}
     write_sidecar(target, {**told, **record})
     return target
 
@@ -171,4 +181,13 @@ def _column(
     column = field.parameters.index(parameter)
     for _, values in Sampler(field).stream(request):
         yield values[:, column]
+        on_points(len(values))
+
+
+def _coefficients(
+    field: FittedField, request: SampleRequest, on_points: Callable[[int], object]
+) -> Iterator[NDArray[np.float32]]:
+    """The FOD's coefficients, stretch by stretch."""
+    for _, values in Sampler(WithFod(field)).stream(request):
+        yield np.nan_to_num(values[:, len(field.parameters) :])
         on_points(len(values))

@@ -7,7 +7,7 @@ from napari_smi_inr.checks.axes import AS_GIVEN, BVEC_AXES, axes_matrix, in_word
 from napari_smi_inr.checks.loading import load
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
-from napari_smi_inr.io.gradients import scanner_to_fsl
+from napari_smi_inr.io.fsl_axes import scanner_to_fsl
 from scan_files import AFFINES, small_dataset
 
 

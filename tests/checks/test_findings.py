@@ -39,6 +39,13 @@ def test_spherical_volumes_that_count_as_linear_are_noticed(phantom, measured):
     assert ".bdelta" in finding.remedy
 
 
+def test_b_values_that_differ_by_rounding_alone_are_one(phantom):
+    """As MRtrix exports them: 1000.0000000000001. A line through these is a warning of numpy's, and nonsense."""
+    protocol = phantom.acquisition
+    nudged = protocol.b * (1 + 1e-16 * np.arange(protocol.n_volumes))
+    assert check_encoding(dataclasses.replace(phantom, acquisition=dataclasses.replace(protocol, b=nudged))) == ()
+
+
 def test_a_shell_without_any_direction_is_noticed():
     """All of one shell spherical, with directions invented."""
     phantom, rng = smi.simulate((20, 20, 6), snr=80, lmax=4), np.random.default_rng(0)

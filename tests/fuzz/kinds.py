@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
+from scipy.io import savemat
 
 from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.baselines.network.cache import Cache, Kept
@@ -20,6 +21,7 @@ from napari_smi_inr.inr.field import FittedField
 from napari_smi_inr.inr.field_file import open_field
 from napari_smi_inr.inr.model import FieldModel
 from napari_smi_inr.io.export import save_scan
+from napari_smi_inr.io.fsl_axes import scanner_to_fsl
 from napari_smi_inr.io.json_text import read_json
 from napari_smi_inr.io.nifti import Grid, grid_of, open_image, read_map, read_volumes
 from napari_smi_inr.io.scan import load_scan
@@ -70,8 +72,26 @@ def make(folder):
     field(dataset).save(folder / "field.smi.safetensors")
     Cache(str(folder)).write(DEPENDS, network())
     Cache(str(folder)).path(DEPENDS).rename(folder / "kept")
+    _whole_protocols(dataset, folder)
     record = {"key": "abc", "seconds": 1.5, "settings": {"lmax": 4, "list": [1, 2.5, None, True]}, "label": "µm²/ms"}
     (folder / "fit.json").write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _whole_protocols(dataset, folder):
+    """The protocol in one file of every kind, as others write them."""
+    protocol = dataset.acquisition
+    shape, u = protocol.b_delta[:, None, None], scanner_to_fsl(protocol.directions, dataset.affine)
+    tensors = (1 - shape) / 3 * np.eye(3) + shape * u[:, :, None] * u[:, None, :]
+    tensors *= protocol.b[:, None, None]
+    np.savetxt(
+        folder / "six.btens", 1000 * tensors[:, [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]] * [1, 1, 1, *[2**0.5] * 3]
+    )
+    np.savetxt(folder / "nine.btens", 1000 * tensors.reshape(-1, 9))
+    np.savetxt(folder / "mrtrix.b", np.column_stack([protocol.directions, 1000 * protocol.b]))
+    bt = 1e6 * np.loadtxt(folder / "six.btens")
+    xps = {"n": float(len(bt)), "b": 1e9 * protocol.b[:, None], "bt": bt, "intention": "QTI"}
+    savemat(folder / "plain_xps.mat", {"xps": xps})
+    savemat(folder / "packed_xps.mat", {"xps": xps}, do_compression=True)
 
 
 def field(dataset):
@@ -98,6 +118,16 @@ def read_scan(name):
     def read(folder):
         gradients = {kind: folder / f"dwi.{kind}" for kind in ("bval", "bvec", "bdelta")}
         return parts_of(load_scan(folder / name, folder / "mask.nii.gz", **gradients))
+
+    return read
+
+
+def read_whole(name):
+    def read(folder):
+        shapes = folder / "dwi.bdelta"  # of use to MRtrix's table alone
+        return parts_of(
+            load_scan(folder / "dwi.nii.gz", folder / "mask.nii.gz", gradients=folder / name, bdelta=shapes)
+        )
 
     return read
 
@@ -166,6 +196,11 @@ KINDS = (
     Kind("bval", "dwi.bval", "text", read_scan("dwi.nii.gz")),
     Kind("bvec", "dwi.bvec", "text", read_scan("dwi.nii.gz")),
     Kind("bdelta", "dwi.bdelta", "text", read_scan("dwi.nii.gz")),
+    Kind("b-tensors, six numbers", "six.btens", "text", read_whole("six.btens")),
+    Kind("b-tensors, matrices", "nine.btens", "text", read_whole("nine.btens")),
+    Kind("table of MRtrix", "mrtrix.b", "text", read_whole("mrtrix.b")),
+    Kind("xps", "plain_xps.mat", "mat", read_whole("plain_xps.mat")),
+    Kind("xps, packed", "packed_xps.mat", "packed mat", read_whole("packed_xps.mat")),
     Kind("field", "field.smi.safetensors", "tensors", read_field),
     Kind("kept network", "kept", "tensors", read_network),
     Kind("JSON record", "fit.json", "text", read_record),
@@ -180,7 +215,7 @@ def judge(kind, before, damaged, found, sound, reread):
     """
     if same(found, sound):
         return "equal"
-    if kind.form == "text":
+    if kind.form in ("text", "mat", "packed mat"):  # plain numbers, which nothing confirms
         differ = {name for name in sound if not np.array_equal(found[name], sound[name])}
         return "text" if differ <= {"b", "b_delta", "directions", "text"} else "plausible"
     if not kind.form.startswith("nii"):

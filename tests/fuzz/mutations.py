@@ -33,12 +33,14 @@ WORDS = (
 
 
 def mutate(rng, raw, form):
-    """One damaged copy of ``raw``; ``form`` is "nii", "nii.gz", "text" or "tensors"."""
+    """One damaged copy of ``raw``; ``form`` is "nii", "nii.gz", "text", "tensors", "mat" or "packed mat"."""
     if form == "nii.gz":
         if rng.random() < 0.5:
             return _compression(rng, raw)
         return gzip.compress(mutate(rng, gzip.decompress(raw), "nii"), compresslevel=1, mtime=0)
-    special = {"nii": _nifti_field, "text": _words, "tensors": _tensor_header}[form]
+    if form == "packed mat":
+        return _anywhere(rng, raw) if rng.random() < 0.5 else _repacked(mutate(rng, _unpacked(raw), "mat"))
+    special = {"nii": _nifti_field, "mat": _mat_word, "text": _words, "tensors": _tensor_header}[form]
     damaged = raw
     for _ in range(1 + int(rng.random() < 0.2)):
         damaged = special(rng, damaged) if rng.random() < 0.4 else _anywhere(rng, damaged)
@@ -124,6 +126,25 @@ def _compression(rng, raw):
     if how == 3:  # another wrapping
         return [zlib.compress(gzip.decompress(raw)), gzip.compress(raw, mtime=0), gzip.decompress(raw)][rng.integers(3)]
     return _anywhere(rng, raw)
+
+
+def _unpacked(raw):
+    """A MATLAB file's one packed variable as it is."""
+    return raw[:128] + zlib.decompress(raw[136:])
+
+
+def _repacked(raw):
+    packed = zlib.compress(raw[128:])
+    return raw[:128] + struct.pack("<II", 15, len(packed)) + packed
+
+
+def _mat_word(rng, raw):
+    """A word of the book-keeping changed: a type, a length, a size, a class."""
+    at = 4 * int(rng.integers(32, max(33, min(len(raw) // 4, 120))))
+    value = int(
+        rng.choice([0, 1, 2, 3, 5, 6, 7, 9, 11, 14, 15, 64, 2**16 + 1, 2**20, 2**27, 2**31, 2**32 - 8, 2**32 - 1])
+    )
+    return raw[:at] + struct.pack("<I", value) + raw[at + 4 :]
 
 
 def _words(rng, raw):

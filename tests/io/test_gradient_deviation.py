@@ -9,7 +9,7 @@ import pytest
 from napari_smi_inr.acquisition import voxel_gradients
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
-from napari_smi_inr.io.gradients import fsl_to_scanner, scanner_to_fsl
+from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
 from napari_smi_inr.io.scan import load_scan
 from scan_files import ScanFiles, small_dataset, turned
 
@@ -133,3 +133,33 @@ def test_turned_axes_are_refused(scan, fractions):
 def test_holes_outside_the_mask_do_no_harm(scan, fractions):
     data = load(scan, np.where(small_dataset().mask[..., None], fractions, np.nan))
     assert np.isfinite(data.voxel_deviation).all()
+
+
+def tortoise(matrices):
+    """The nine volumes that CreateGradientNonlinearityBMatrix writes of (…, 3, 3) matrices on the image's axes."""
+    transposed = np.swapaxes(matrices, -1, -2)
+    return np.stack([transposed[..., row, column] for row in range(3) for column in range(3)], axis=-1)
+
+
+@pytest.mark.parametrize("told_by", ["name", "side-car"])
+def test_qsipreps_matrices_are_on_the_images_own_axes(tmp_path, affine, fractions, told_by):
+    """Of an oblique image of either hand: L in scanner axes is A L_image A⁻¹, A the direction cosines."""
+    data = small_dataset(affine)
+    save_scan(data, tmp_path)
+    scan, image = ScanFiles(tmp_path), np.eye(3) + fractions.reshape(5, 6, 3, 3, 3)
+    name = "sub-01_space-ACPC_graddev.nii.gz" if told_by == "name" else "map.nii.gz"
+    scan.write(name, tortoise(image).astype(np.float32))
+    if told_by == "side-car":
+        (scan / "map.json").write_text('{"GradientDeviationOrientation": "by a rigid registration"}')
+    read = load_scan(**scan.arguments(), grad_dev=scan / name)
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    np.testing.assert_allclose(read.deviation, axes @ image @ np.linalg.inv(axes), atol=1e-5)
+    assert any("full matrices" in note and "as QSIPrep writes them" in note for note in read.notes)
+
+
+def test_qsipreps_map_is_found_beside_its_scan_and_left(tmp_path):
+    save_scan(small_dataset(), tmp_path, "sub-01_space-ACPC_desc-preproc_dwi")
+    (tmp_path / "sub-01_space-ACPC_graddev.nii.gz").write_bytes(b"x")
+    data = load_scan(tmp_path / "sub-01_space-ACPC_desc-preproc_dwi.nii.gz", tmp_path / "mask.nii.gz")
+    assert data.deviation is None
+    assert any("sub-01_space-ACPC_graddev.nii.gz lies beside" in note for note in data.notes)

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.io.gradients import find_sidecar, fsl_to_scanner, read_gradients, scanner_to_fsl, to_ms_per_um2
+from napari_smi_inr.io.beside import find_sidecar
+from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
+from napari_smi_inr.io.gradients import read_gradients
+from napari_smi_inr.io.protocol_table import to_ms_per_um2
 
 
 def unit_vectors(n, seed=0):
@@ -98,7 +101,7 @@ def test_given_files_go_before_those_beside_the_scan(scan):
     other.write_text(" ".join(["0", *["3000"] * 5, *["1000"] * 5]))
     gradients = read(scan, bval=other)
     assert gradients.acquisition.b.max() == 3
-    assert other in gradients.files
+    assert other in gradients.files.values()
 
 
 def test_nan_directions_do_no_harm_where_there_is_no_direction(scan):

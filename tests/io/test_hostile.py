@@ -293,6 +293,75 @@ def test_a_gigabyte_of_text_is_not_read(scan):
     assert "too large" in refusal(load_scan, scan.dwi).fault
 
 
+def matrix(kind, axes, *parts, special=0):
+    """One variable of a MATLAB file."""
+    flags = element(6, struct.pack("<II", kind | special << 8, 0))
+    content = flags + element(5, struct.pack(f"<{len(axes)}i", *axes)) + element(1, b"xps") + b"".join(parts)
+    return element(14, content)
+
+
+def element(kind, content):
+    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def packed(content):
+    squeezed = zlib.compress(content, 9)
+    return struct.pack("<II", 15, len(squeezed)) + squeezed
+
+
+def nested(depth):
+    inner = matrix(6, (1, 1), element(9, bytes(8)))
+    for _ in range(depth):
+        inner = matrix(1, (1, 1), inner)
+    return inner
+
+
+NAMES = element(5, struct.pack("<i", 4)) + element(1, b"b\0\0\0")
+BAD_MATLAB = {
+    "a struct of a billion elements": matrix(2, (30000, 30000), NAMES),
+    "a cell of a billion": matrix(1, (2**30, 1)),
+    "an array of a terabyte": matrix(6, (2**30, 128), element(9, bytes(64))),
+    "a negative size": matrix(6, (-1, -8), element(9, bytes(64))),
+    "a size that overflows": matrix(6, (2**31 - 1,) * 4, element(9, bytes(64))),
+    "twenty axes": matrix(6, (1,) * 20, element(9, bytes(8))),
+    "a gigabyte of zeros, packed": packed(matrix(6, (1 << 25, 1), element(9, bytes(1 << 28)))),
+    "packed within packed": packed(packed(matrix(6, (1, 1), element(9, bytes(8))))),
+    "a hundred levels": nested(100),
+    "an object": matrix(3, (1, 1), element(1, b"spam")),
+    "a sparse matrix": matrix(5, (4, 4), element(5, bytes(8))),
+    "a function": matrix(16, (1, 1)),
+    "an opaque object": matrix(17, (1, 1), element(1, b"MCOS")),
+    "fields without names": matrix(2, (1, 1), element(5, struct.pack("<i", 0)), element(1, b"b")),
+    "a small part that is too long": struct.pack("<I", 1 | 200 << 16) + bytes(60),
+    "a part that goes on beyond the end": struct.pack("<II", 14, 2**31) + bytes(60),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("junk", BAD_MATLAB)
+def test_a_matlab_file_that_claims_what_it_cannot_hold_is_refused_in_little_memory(scan, junk):
+    (scan / "dwi_xps.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + BAD_MATLAB[junk])
+
+    def read():
+        error = refusal(lambda: load_scan(scan.dwi, gradients=scan / "dwi_xps.mat"))
+        assert error.where == str(scan / "dwi_xps.mat")
+
+    assert peak_of(read) < 6e7
+
+
+def test_a_matlab_file_of_a_gigabyte_is_not_read(scan):
+    (scan / "dwi_xps.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    os.truncate(scan / "dwi_xps.mat", 1 << 30)
+    assert "too large" in refusal(lambda: load_scan(scan.dwi, gradients=scan / "dwi_xps.mat")).fault
+
+
+@pytest.mark.parametrize("name", ["dwi.btens", "dwi.b"])
+@pytest.mark.parametrize("junk", BAD_TABLES)
+def test_whole_protocols_that_are_none_are_refused_in_little_memory(scan, name, junk):
+    (scan / name).write_bytes(BAD_TABLES[junk])
+    assert peak_of(lambda: refusal(lambda: load_scan(scan.dwi, gradients=scan / name))) < 2e8
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy.io import savemat
 
 from fuzz.kinds import KINDS, field, make
 from fuzz.mutations import mutate
@@ -17,7 +18,9 @@ from napari_smi_inr.cli.options import setting_value
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.inr.config import FitConfig
 from napari_smi_inr.inr.field_file import open_field
-from napari_smi_inr.io.gradients import fsl_to_scanner, read_gradients, scanner_to_fsl
+from napari_smi_inr.io.b_tensor_table import ORDERS, read_b_tensors
+from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
+from napari_smi_inr.io.gradients import read_gradients
 from napari_smi_inr.io.json_text import read_json
 from napari_smi_inr.io.maps import write_sidecar
 from napari_smi_inr.io.nifti import open_image, read_volumes, write_image
@@ -38,11 +41,18 @@ AFFINES = st.builds(
     st.tuples(*[st.floats(-500, 500)] * 3),
 )
 IMAGES = arrays.arrays(np.float32, arrays.array_shapes(min_dims=3, max_dims=4, max_side=4), elements=FLOATS32)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
+
+
+def json_of(numbers):
+    return st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | numbers | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+JSON = json_of(st.floats(allow_nan=False))
+STRICT_JSON = json_of(st.floats(allow_nan=False, allow_infinity=False))  # as side-cars are
 JUNK = st.binary(max_size=600)
 TABLE_TEXT = st.text(st.sampled_from("0123456789.,-+eEnaif#x_; \t\r\n\x00\x0b\x1bµ１"), max_size=200)
 
@@ -138,7 +148,7 @@ def test_a_field_comes_back_with_whatever_its_record_says(tmp_path, examples):
 
 @EXAMPLES
 def test_a_side_car_comes_back(tmp_path, examples):
-    @for_all(examples, st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON, max_size=4))
+    @for_all(examples, st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), STRICT_JSON, max_size=4))
     def holds(record):
         path = write_sidecar(tmp_path / "map.nii.gz", json.loads(json.dumps(record, ensure_ascii=True)))
         read = read_json(path, "side-car")
@@ -157,6 +167,39 @@ def test_any_text_is_a_gradient_table_or_is_refused(scan, kind, examples):
         (scan / f"dwi.{kind}").write_bytes(content)
         read = read_or_refused(lambda: read_gradients(scan.dwi, 11, affine))
         assert read is None or np.isfinite(read.acquisition.b).all()
+
+
+@pytest.mark.parametrize("name", ["dwi.btens", "dwi.b", "dwi_xps.mat"])
+@EXAMPLES
+def test_any_bytes_are_a_whole_protocol_or_are_refused(scan, name, examples):
+    affine = small_dataset().affine
+    savemat(scan / "sound.mat", {"xps": {"b": np.ones((11, 1))}})
+    head = (scan / "sound.mat").read_bytes() if name.endswith(".mat") else b""
+
+    @for_all(examples, st.integers(0, len(head)), JUNK | TABLE_TEXT.map(str.encode))
+    def holds(start, junk):
+        (scan / name).write_bytes(head[:start] + junk)
+        read = read_or_refused(lambda: read_gradients(scan.dwi, 11, affine, gradients=scan / name))
+        assert read is None or np.isfinite(read.acquisition.b).all()
+
+
+@EXAMPLES
+def test_b_tensors_come_back_in_every_order(tmp_path, examples):
+    shapes = st.lists(st.floats(-0.5, 1), min_size=4, max_size=8)
+
+    @for_all(examples, shapes, st.integers(0, 2**32), st.sampled_from(list(ORDERS)), st.sampled_from([1, 1e3, 1e9]))
+    def holds(b_delta, seed, order, unit):
+        u = np.random.default_rng(seed).normal(size=(len(b_delta) + 3, 3))
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+        shape = np.array([1.0, 1.0, 1.0, *b_delta])[:, None, None]  # three linear ones leave no doubt about the order
+        tensors = 2 * ((1 - shape) / 3 * np.eye(3) + shape * u[:, :, None] * u[:, None, :])
+        places, factor = ORDERS[order]
+        six = np.empty((len(u), 6))
+        six[:, places] = tensors[:, [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]] / [1, 1, 1, *[factor] * 3]
+        np.savetxt(tmp_path / "dwi.btens", unit * six, fmt="%.17g")
+        table = read_b_tensors(tmp_path / "dwi.btens", len(u))
+        np.testing.assert_allclose(table.b, 2, rtol=1e-9)
+        np.testing.assert_allclose(table.b_delta, shape[:, 0, 0], atol=1e-7)
 
 
 @EXAMPLES

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .shells import B0_THRESHOLD, SPHERICAL_TOLERANCE, Shell, group_into_shells
+from .shells import B0_THRESHOLD, HIGHEST_B0_THRESHOLD, SPHERICAL_TOLERANCE, Shell, group_into_shells
 from .verdict import Verdict, judge
 
 TABLE_HEADER = ("b [ms/µm²]", "shape", "volumes")
@@ -37,6 +37,8 @@ class Acquisition:
         (V,) shape of the b-tensor in [-0.5, 1]: 1 linear, 0 spherical, -0.5 planar.
     directions
         (V, 3) unit symmetry axis of the b-tensor in scanner (RAS) axes; zero where it has none.
+    b0_threshold
+        Largest b-value [ms/µm²] that counts as b = 0.
 
     Raises
     ------
@@ -48,10 +50,12 @@ class Acquisition:
     b: NDArray[np.float64]
     b_delta: NDArray[np.float64]
     directions: NDArray[np.float64]
+    b0_threshold: float = B0_THRESHOLD
 
     def __post_init__(self) -> None:
         for name in ("b", "b_delta", "directions"):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        self._check_threshold()
         self._check_lengths()
         self._check_values()
         self._check_directions()
@@ -65,11 +69,11 @@ class Acquisition:
     @property
     def is_b0(self) -> NDArray[np.bool_]:
         """(V,) volumes without diffusion weighting to speak of."""
-        return self.b <= B0_THRESHOLD
+        return self.b <= self.b0_threshold
 
     def select(self, volumes: NDArray[np.intp] | NDArray[np.bool_]) -> Acquisition:
         """Keep only some of the volumes."""
-        return Acquisition(self.b[volumes], self.b_delta[volumes], self.directions[volumes])
+        return Acquisition(self.b[volumes], self.b_delta[volumes], self.directions[volumes], self.b0_threshold)
 
     def kernel_groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
         """Find the exact distinct (b, b_delta), each of which needs its fibre response only once.
@@ -86,7 +90,7 @@ class Acquisition:
 
     def shells(self) -> tuple[Shell, ...]:
         """Group the volumes for display: by ascending b-value, linear encoding first."""
-        return group_into_shells(self.b, self.b_delta)
+        return group_into_shells(self.b, self.b_delta, self.is_b0)
 
     def table(self) -> tuple[tuple[str, str, str], ...]:
         """Write one row of text a shell, under the titles of :data:`TABLE_HEADER`."""
@@ -114,7 +118,7 @@ class Acquisition:
             raise InputError(
                 "acquisition",
                 f"has no b = 0 volume (the lowest b-value is {1000 * self.b.min():g} s/mm²).",
-                f"Include at least one volume with b ≤ {1000 * B0_THRESHOLD:g} s/mm².",
+                f"Include at least one volume with b ≤ {1000 * self.b0_threshold:g} s/mm², or raise b0_threshold.",
             )
         shells = [shell for shell in self.shells() if not shell.is_b0]
         spread = np.ptp(self.b[~self.is_b0]) if shells else 0.0
@@ -125,6 +129,12 @@ class Acquisition:
                 f"has one shell only ({found}), which cannot tell the compartments apart.",
                 "Give all shells of the scan together: two b-values or two b-tensor shapes at the least.",
             )
+
+    def _check_threshold(self) -> None:
+        if not 0 <= self.b0_threshold <= HIGHEST_B0_THRESHOLD:
+            limit = f"{1000 * HIGHEST_B0_THRESHOLD:g} s/mm²"
+            fault = f"is {1000 * self.b0_threshold:g} s/mm²; a volume counts as b = 0 up to {limit} at most."
+            raise InputError("b0_threshold", fault, f"Give a b-value between 0 and {limit}, such as 50.")
 
     def _check_lengths(self) -> None:
         n = self.b.size

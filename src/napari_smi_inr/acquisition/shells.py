@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 B0_THRESHOLD = 0.05
-"""Largest b-value [ms/µm²] still counted as b = 0 (50 s/mm²)."""
+"""Largest b-value [ms/µm²] still counted as b = 0 (50 s/mm²), unless another is asked for."""
+
+HIGHEST_B0_THRESHOLD = 0.5
+"""Largest threshold that can be asked for [ms/µm²]: beyond, tissue differs from b = 0 by more than the noise."""
 
 SPHERICAL_TOLERANCE = 0.05
 """Largest |b_delta| whose direction dependence is too small to need a direction."""
@@ -30,16 +33,14 @@ class Shell:
         Means over the shell [ms/µm², dimensionless].
     volumes
         Indices of its volumes, ascending.
+    is_b0
+        Whether it has no diffusion weighting to speak of.
     """
 
     b: float
     b_delta: float
     volumes: NDArray[np.intp]
-
-    @property
-    def is_b0(self) -> bool:
-        """Whether it has no diffusion weighting to speak of."""
-        return self.b <= B0_THRESHOLD
+    is_b0: bool = False
 
     @property
     def is_spherical(self) -> bool:
@@ -55,22 +56,25 @@ class Shell:
         return next(near, f"b_delta {self.b_delta:.2f}")
 
 
-def group_into_shells(b: NDArray[np.float64], b_delta: NDArray[np.float64]) -> tuple[Shell, ...]:
+def group_into_shells(
+    b: NDArray[np.float64], b_delta: NDArray[np.float64], is_b0: NDArray[np.bool_]
+) -> tuple[Shell, ...]:
     """Put all b = 0 volumes in one shell, the rest by single linkage in (b, b_delta).
 
     Parameters
     ----------
     b, b_delta
         (V,) b-value [ms/µm²] and shape of each volume.
+    is_b0
+        (V,) volumes that count as b = 0.
 
     Returns
     -------
     Shells by ascending b-value, then descending b_delta (linear first).
     """
-    is_b0 = b <= B0_THRESHOLD
     distance = np.hypot(b[:, None] - b, b_delta[:, None] - b_delta)
     linked = np.where(is_b0[:, None] | is_b0, is_b0[:, None] & is_b0, distance <= _LINKAGE)
     _, label = connected_components(linked, directed=False)
     members = [np.flatnonzero(label == k) for k in np.unique(label)]
-    shells = [Shell(float(b[v].mean()), float(b_delta[v].mean()), v) for v in members]
+    shells = [Shell(float(b[v].mean()), float(b_delta[v].mean()), v, bool(is_b0[v[0]])) for v in members]
     return tuple(sorted(shells, key=lambda shell: (round(shell.b, 1), -shell.b_delta)))

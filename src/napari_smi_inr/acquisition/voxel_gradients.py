@@ -131,17 +131,30 @@ def _fill(
     for to, of in ((spherical, one), (~(linear | spherical), np.flatnonzero(~(linear | spherical)))):
         if len(of):
             tensors = _unit_tensors(matrices, acquisition.b_delta[of], axes[of])
-            b[:, to], b_delta[:, to], directions[:, to], asymmetry[:, to] = _axially_symmetric(tensors, axes[of])
+            b[:, to], b_delta[:, to], directions[:, to], asymmetry[:, to] = axially_symmetric(tensors, axes[of])
     b *= acquisition.b
     unweighted = acquisition.b == 0.0
     b_delta[:, unweighted], directions[:, unweighted] = acquisition.b_delta[unweighted], axes[unweighted]
     asymmetry[:, unweighted] = 0.0
 
 
-def _axially_symmetric(
+def axially_symmetric(
     tensors: NDArray[np.float64], axes: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Trace, shape and axis of the nearest axially symmetric tensors, and asymmetry; axes point as those asked for."""
+    """Find the nearest axially symmetric tensors, by least squares.
+
+    Parameters
+    ----------
+    tensors
+        (N, V, 3, 3) symmetric, of positive trace.
+    axes
+        (V, 3) near which the symmetry axes shall point, of their two ends.
+
+    Returns
+    -------
+    trace, shape, axis, asymmetry
+        (N, V), (N, V), (N, V, 3) and (N, V, 3), as :class:`VoxelGradients` has them.
+    """
     values, vectors = np.linalg.eigh(tensors)
     trace = values.sum(axis=-1)
     # of ascending eigenvalues the first or the last lies farthest from the mean, on the side away from the middle one

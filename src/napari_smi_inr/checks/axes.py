@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from ..errors import InputError
-from ..io.gradients import fsl_axes
+from ..io.fsl_axes import fsl_axes
 
 AS_GIVEN = "x,y,z"
 """The directions as they are in the file."""

@@ -27,6 +27,7 @@ _PLAIN = 1.25
 _ENOUGH_SIGNAL = 8.0
 """SNR below which nothing can be told from a shell."""
 
+_ROUNDING = 1e-3  # ms/µm²; b-values that other programs have turned to text and back differ by less
 _REMEDY = (
     "If other b-tensor shapes were measured, give b_delta of each volume (a .bdelta file beside the scan: 1 linear, "
     "0 spherical, -0.5 planar)."
@@ -59,7 +60,7 @@ def _look(signal: NDArray[np.float64], acquisition: Acquisition, shell: Shell) -
 def _two_kinds(signal: NDArray[np.float64], b: NDArray[np.float64]) -> str:
     """Two kinds of volumes: means that a gap divides, by far wider than what lies on both sides of it."""
     level = signal.mean(axis=0)
-    if np.ptp(b) > 0:  # small differences of b within the shell
+    if np.ptp(b) > _ROUNDING:  # small differences of b within the shell
         slope, offset = np.polyfit(b, level, 1)
         level = level - slope * (b - b.mean()) if np.ptp(slope * b) < _GAP * abs(offset) else level
     order = np.sort(level)

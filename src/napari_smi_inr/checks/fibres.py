@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..dataset import DiffusionDataset
-from ..io.gradients import fsl_axes
+from ..io.fsl_axes import fsl_axes
 from .axes import BVEC_AXES, axes_matrix
 from .some_voxels import signals, some_tiles
 from .tensors import fit_tensors, principal, tensor_volumes

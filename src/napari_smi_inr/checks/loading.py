@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -17,7 +18,7 @@ _LOG = logging.getLogger("napari_smi_inr")
 
 
 def load(
-    dwi: str | Path,
+    dwi: str | Path | Sequence[str | Path],
     mask: str | Path | None = None,
     *,
     bvec_axes: str | None = None,
@@ -29,17 +30,19 @@ def load(
     Parameters
     ----------
     dwi, mask
-        4-D NIfTI, and 3-D NIfTI of the voxels to fit; without one, all that is brighter than the background.
+        4-D NIfTI, or several series of one scan, and 3-D NIfTI of the voxels to fit; without one, all that is brighter
+        than the background.
     bvec_axes
-        Where the true x, y and z stand in the directions' file: ``"-x,y,z"`` where x is flipped, ``"y,x,z"`` where x
-        and y are swapped, or ``"auto"`` for those that agree with the fibres, if any do so better than the file beyond
-        doubt. As in the file by default. ``smi.check`` says what the fibres ask for.
+        Where the true x, y and z stand in the directions' file (of all series): ``"-x,y,z"`` where x is flipped,
+        ``"y,x,z"`` where x and y are swapped, or ``"auto"`` for those that agree with the fibres, if any do so better
+        than the file beyond doubt. As in the file by default. ``smi.check`` says what the fibres ask for.
     check
         Look for what would make a fit silently wrong, as ``smi.check`` does; it takes about a second. What is found
         becomes the dataset's ``findings``, which go into the record of every result; warnings are also logged, which
         Python prints unless told otherwise.
     **beside
-        ``bval``, ``bvec``, ``bdelta``, ``noise`` and ``grad_dev``, as for :func:`~napari_smi_inr.io.scan.load_scan`.
+        ``bval``, ``bvec``, ``bdelta``, ``noise``, ``grad_dev``, ``gradients`` and ``b0_threshold``, as for
+        :func:`~napari_smi_inr.io.scan.load_scan`.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def load(
     return _checked(dataset, dwi) if check else dataset
 
 
-def _checked(dataset: DiffusionDataset, source: str | Path) -> DiffusionDataset:
+def _checked(dataset: DiffusionDataset, source: object) -> DiffusionDataset:
     """The scan with what checks found, warnings told."""
     found = check_scan(dataset)
     for finding in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load_checked(
-    dwi: Path,
+    dwi: Sequence[Path],
     mask: Path | None,
     noise: Noise,
     given: Mapping[str, Any],
@@ -27,7 +27,7 @@ def load_checked(
     Parameters
     ----------
     dwi, mask
-        The scan and the voxels to fit.
+        The scan, of one series or several, and the voxels to fit.
     noise
         Its noise level.
     given
@@ -47,5 +47,5 @@ def load_checked(
 
     dataset = api.load(dwi, mask, noise=noise, check=False, **given)  # here, for the loss of the fit to come
     found = concerning(api.check(dataset), loss)
-    told = filter(None, [scan_report(dataset, str(dwi), lmax), findings_report(found)])
+    told = filter(None, [scan_report(dataset, " + ".join(map(str, dwi)), lmax), findings_report(found)])
     return with_findings(dataset, found), "\n\n".join(told)

@@ -11,7 +11,7 @@ import typer
 from ..errors import InputError
 from ..estimation.settings import LARGEST_SEED
 from ..experiments.catalogue import EXPERIMENTS
-from .options import SCAN, Bdelta, Bval, Bvec, GradDev, Mask, Noise, setting_value
+from .options import SCAN, B0Threshold, Bdelta, Bval, Bvec, GradDev, Gradients, Mask, Noise, setting_value
 from .progress import INTERRUPTED, fit_with_progress
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def experiment(
     bval: Bval = None,
     bvec: Bvec = None,
     bdelta: Bdelta = None,
+    gradients: Gradients = None,
+    b0_threshold: B0Threshold = None,
     noise: Noise = None,
     grad_dev: GradDev = None,
 ) -> None:
@@ -109,8 +111,11 @@ def experiment(
     from ..experiments.run import experiment as run_experiment
     from ..io.noise import parse_noise
 
-    files = {"mask": mask, "bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev}
+    files = {"mask": mask, "grad_dev": grad_dev}
     given: dict[str, Any] = {key: str(path) for key, path in files.items() if path is not None}
+    tables = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "gradients": gradients}
+    given |= {key: tuple(map(str, one)) if one[1:] else str(one[0]) for key, one in tables.items() if one}
+    given |= {} if b0_threshold is None else {"b0_threshold": b0_threshold}
     given |= {} if noise is None else {"noise": parse_noise(noise)}
     try:
         report = run_experiment(

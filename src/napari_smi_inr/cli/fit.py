@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..inr.config import PRESETS, FitConfig
 from ..methods import INR, LEAST_SQUARES, METHODS, make_settings
 from .checked import load_checked
-from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise, setting_pairs
+from .options import B0Threshold, Bdelta, Bval, Bvec, BvecAxes, GradDev, Gradients, Mask, Noise, Scans, setting_pairs
 from .progress import fit_with_progress, tell_if_interrupted
 from .repeating import asked_again, tell_changed_inputs, tell_changed_making
 from .report import quality_report, written
@@ -26,15 +26,17 @@ def _help(name: str, text: str = "") -> str:
 
 
 def fit(
-    dwi: Annotated[Path, typer.Argument(metavar="DWI", help="4-D diffusion scan (.nii, .nii.gz).")],
+    dwi: Scans,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results; made if missing.")],
     mask: Mask = None,
     bval: Bval = None,
     bvec: Bvec = None,
     bdelta: Bdelta = None,
+    gradients: Gradients = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
     bvec_axes: BvecAxes = None,
+    b0_threshold: B0Threshold = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +97,9 @@ def fit(
 ) -> None:
     """Fit the Standard Model of white matter to a scan.
 
+    Several series of one subject (one for each encoding, say) are fitted as
+    one: 'smi-inr fit lte.nii.gz ste.nii.gz --bdelta 1 --bdelta 0 --out results'.
+
     Writes a map of every parameter and the fibre orientation distributions
     (MRtrix basis), each with a JSON side-car, and of the INR the field itself:
     a file that 'smi-inr sample' and napari can zoom into without the scan.
@@ -128,11 +133,13 @@ def fit(
     if before is not None:
         sigma = before.noise if sigma is None else sigma
         bvec_axes = bvec_axes or before.bvec_axes
-    files = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
+        b0_threshold = before.b0_threshold if b0_threshold is None else b0_threshold
+    files: dict[str, Any] = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "gradients": gradients, "grad_dev": grad_dev}
+    files |= {"bvec_axes": bvec_axes, "b0_threshold": b0_threshold}
     dataset, told = load_checked(dwi, mask, sigma, files, getattr(config, "loss", LEAST_SQUARES), config.lmax)
     typer.echo(told + "\n")
     tell_changed_inputs(before, dataset)
-    name = dwi.name.removesuffix(".gz").removesuffix(".nii")
+    name = dwi[0].name.removesuffix(".gz").removesuffix(".nii")
     keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, config.method)
     field, finished = fit_with_progress(dataset, config, keep)
     tell_changed_making(before, field)

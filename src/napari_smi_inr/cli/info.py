@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .checked import load_checked
-from .options import Bdelta, Bval, Bvec, BvecAxes, GradDev, Mask, Noise
+from .options import B0Threshold, Bdelta, Bval, Bvec, BvecAxes, GradDev, Gradients, Mask, Noise
 from .records import is_scan, no_record, record_of_file
 from .report import field_report
 
 
 def info(
-    path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A diffusion scan, or anything that this program has written.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="A diffusion scan, or several series of one, or anything that this program has written.",
+        ),
     ],
     mask: Mask = None,
     bval: Bval = None,
     bvec: Bvec = None,
     bdelta: Bdelta = None,
+    gradients: Gradients = None,
     grad_dev: GradDev = None,
     noise: Noise = None,
     bvec_axes: BvecAxes = None,
+    b0_threshold: B0Threshold = None,
 ) -> None:
     """Show what a scan's protocol can identify, or how a result came about.
 
@@ -32,9 +38,10 @@ def info(
     """
     from .. import api
 
-    path = path.expanduser()
+    paths = [file.expanduser() for file in files]
+    path = paths[0]
     recorded = "" if path.suffix == ".safetensors" else record_of_file(path)
-    if path.suffix != ".safetensors" and not is_scan(path, bval):
+    if path.suffix != ".safetensors" and not is_scan(path, bool(bval or gradients or paths[1:])):
         typer.echo(recorded or no_record(path))
         return
     if path.suffix == ".safetensors":
@@ -42,6 +49,13 @@ def info(
     else:
         from ..io.noise import parse_noise
 
-        given = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "grad_dev": grad_dev, "bvec_axes": bvec_axes}
-        told = load_checked(path, mask, parse_noise(noise or ""), given)[1]
+        given: dict[str, Any] = {
+            "bval": bval,
+            "bvec": bvec,
+            "bdelta": bdelta,
+            "gradients": gradients,
+            "grad_dev": grad_dev,
+        }
+        given |= {"bvec_axes": bvec_axes, "b0_threshold": b0_threshold}
+        told = load_checked(paths, mask, parse_noise(noise or ""), given)[1]
         typer.echo(told + ("\n\n" + recorded if recorded else ""))

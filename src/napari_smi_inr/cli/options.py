@@ -21,22 +21,51 @@ Mask = Annotated[
         rich_help_panel=SCAN,
     ),
 ]
+Scans = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="DWI...",
+        help="4-D diffusion scan (.nii, .nii.gz), or several series of one subject to be fitted as one.",
+    ),
+]
 Bval = Annotated[
-    Path | None,
-    typer.Option(metavar="TEXT", help="b-values, if not beside the scan by name.", rich_help_panel=SCAN),
+    list[Path] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="b-values, if not beside the scan by name. Of several series: this and the next three once for each.",
+        rich_help_panel=SCAN,
+    ),
 ]
 Bvec = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         metavar="TEXT", help="Directions (FSL convention), if not beside the scan by name.", rich_help_panel=SCAN
     ),
 ]
 Bdelta = Annotated[
-    Path | None,
+    list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help="b-tensor shapes, one a volume: 1 linear, 0 spherical, -0.5 planar. "
-        "If neither given nor beside the scan: all linear.",
+        help="b-tensor shapes, one a volume: 1 linear, 0 spherical, -0.5 planar. Or the number itself, or LTE, STE, "
+        "PTE, for all volumes. If neither given nor beside the scan: all linear.",
+        rich_help_panel=SCAN,
+    ),
+]
+Gradients = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Instead of the three: b-tensors (six or nine numbers a volume), md-dMRI's xps.mat, or a table of MRtrix "
+        "(x y z b, scanner axes). The former two are found beside the scan, too.",
+        rich_help_panel=SCAN,
+    ),
+]
+B0Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--b0-threshold",
+        metavar="B",
+        help="Largest b-value that counts as b = 0, in s/mm². (default: 50)",
         rich_help_panel=SCAN,
     ),
 ]
@@ -62,7 +91,8 @@ GradDev = Annotated[
     Path | None,
     typer.Option(
         metavar="NIFTI",
-        help="Non-uniformity of the gradients (grad_dev, FSL/HCP convention), on the scan's grid; never taken unasked.",
+        help="Non-uniformity of the gradients (grad_dev of FSL/HCP, graddev of QSIPrep), on the scan's grid; never "
+        "taken unasked.",
         rich_help_panel=SCAN,
     ),
 ]

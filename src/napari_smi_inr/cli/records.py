@@ -35,19 +35,22 @@ def record_of_file(path: Path) -> str:
     return _of_experiment(path)
 
 
-def is_scan(path: Path, bval: Path | None) -> bool:
-    """Whether a file is to be read as a diffusion scan: an image of volumes that is no result of ours."""
+def is_scan(path: Path, given: bool) -> bool:
+    """Whether a file is to be read as a diffusion scan: an image of volumes that is no result of ours.
+
+    Whatever this program has written is one only with a protocol, which is given or lies beside it.
+    """
     if not path.is_file():
         return True  # and found missing
     if not path.name.endswith((".nii", ".nii.gz")):
         return False
-    from ..io.gradients import BVAL_SUFFIXES, find_sidecar
+    from ..io.beside import has_protocol
     from ..io.nifti import open_image
 
     if open_image(path, "image").ndim != 4:
         return False
     told = _beside(path)
-    return "Fit" not in told and (not told or bval is not None or find_sidecar(path, BVAL_SUFFIXES) is not None)
+    return "Fit" not in told and (not told or given or has_protocol(path))
 
 
 def no_record(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..parameters import SCALARS
+from ..parameters import FOD, SCALARS
 from .progress import bar
 from .report import written
 
@@ -15,13 +15,14 @@ from .report import written
 def sample(
     field: Annotated[Path, typer.Argument(metavar="FIELD", help="Field file written by 'smi-inr fit'.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="NIFTI", help="Image to write (.nii.gz or .nii).")],
-    parameter: Annotated[str, typer.Option("--parameter", "-p", help=f"One of {', '.join(SCALARS)}.")] = "p2",
+    parameter: Annotated[str, typer.Option("--parameter", "-p", help=f"One of {', '.join((*SCALARS, FOD))}.")] = "p2",
     factor: Annotated[float, typer.Option("--factor", "-f", help="How many times finer along each axis.")] = 8.0,
 ) -> None:
     """Write a parameter on a finer grid.
 
     The grid covers the scan's field of view, faces on faces; it is NaN
-    outside the mask.
+    outside the mask. 'fod' writes the fibre orientation distributions as
+    MRtrix reads them, for tckgen, say; they are 0 outside the mask.
     """
     from .. import api
     from ..results import write_sampled

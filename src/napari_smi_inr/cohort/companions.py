@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..io.gradients import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES
+from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES
 from ..io.json_text import read_json
 from .names import IMAGES, BidsName, files_named
 from .scans import SUFFIX, Scan

@@ -32,9 +32,11 @@ class ScanFiles(BaseModel):
 
     dwi: str
     mask: str | None = None
-    bval: str | None = None
-    bvec: str | None = None
-    bdelta: str | None = None
+    bval: str | tuple[str, ...] | None = None
+    bvec: str | tuple[str, ...] | None = None
+    bdelta: str | tuple[str, ...] | None = None
+    gradients: str | tuple[str, ...] | None = None
+    b0_threshold: float | None = None
     noise: float | str | None = None
     grad_dev: str | None = None
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, NonNegativeInt
 
-from ..acquisition import Acquisition
+from ..acquisition import B0_THRESHOLD, Acquisition
 from ..estimation.device import resolve_device
 from ..io.sidecar import CONVENTIONS
 from ..parameters import TABLE_VERSION
@@ -37,6 +37,8 @@ _UNCHECKED = (
 )
 _MOST_LAYERS = 64
 _PROTOCOL = ("b", "b_delta", "directions")
+_B0 = "b0_threshold"
+"""Of the protocol, which files of earlier versions do not tell: there was one only."""
 
 
 def write_field(field: FittedField, path: str | PathLike[str]) -> None:
@@ -56,6 +58,7 @@ def write_field(field: FittedField, path: str | PathLike[str]) -> None:
         "config": field.config.model_dump(),
         "detail": field.detail,
         "scale": field.scale,
+        _B0: field.acquisition.b0_threshold,
         "record": dict(field.record),
         "training": dict(field.training),
         "conventions": CONVENTIONS,
@@ -108,7 +111,10 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], *, de
         affine=tensors["affine"].numpy(),
         mask=tensors["mask"].numpy().astype(bool),
         scale=float(header["scale"]),
-        acquisition=Acquisition(*(tensors[f"protocol.{name}"].numpy() for name in _PROTOCOL)),
+        acquisition=Acquisition(
+            **{name: tensors[f"protocol.{name}"].numpy() for name in _PROTOCOL},
+            b0_threshold=float(header.get(_B0, B0_THRESHOLD)),
+        ),
         record=record,
         training=dict(header["training"]),
     )

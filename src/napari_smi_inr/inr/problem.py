@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..acquisition import B0_THRESHOLD, Acquisition
+from ..acquisition import Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..sampling.coordinates import voxel_to_world
@@ -50,7 +50,7 @@ def held_out_volumes(acquisition: Acquisition, share: float, seed: int) -> NDArr
     rng = np.random.default_rng(seed)
     for shell in acquisition.shells():
         n = len(shell.volumes)
-        if n >= _SMALLEST_SHELL and shell.b > B0_THRESHOLD:
+        if n >= _SMALLEST_SHELL and not shell.is_b0:
             held[rng.choice(shell.volumes, max(1, round(share * n)), replace=False)] = True
     return held
 

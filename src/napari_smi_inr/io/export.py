@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
 from .files import output_folder, replacing
+from .fsl_axes import scanner_to_fsl
 from .gradient_deviation import deviation_to_fsl
-from .gradients import scanner_to_fsl
 from .nifti import write_image
 from .sidecar import write_sidecar
 

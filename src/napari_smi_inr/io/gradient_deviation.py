@@ -1,12 +1,17 @@
-"""Gradient non-uniformity as an image: FSL's and the Human Connectome Project's ``grad_dev``.
+"""Gradient non-uniformity as an image: FSL's and the Human Connectome Project's ``grad_dev``, and QSIPrep's.
 
 Nine volumes g1 … g9 hold a 3 x 3 matrix by columns, G = [[g1, g4, g7], [g2, g5, g8], [g3, g6, g9]], which acts on
 FSL's directions: a gradient along v was (I + G) v (FSL's dtifit and xfibres; the HCP's own recipe). Some programs
 store I + G itself. The diagonal tells which it is.
+
+QSIPrep (from PennLINC/qsiprep#1106) writes ``<…>_graddev.nii.gz`` as TORTOISE's CreateGradientNonlinearityBMatrix makes
+it: I + G, by columns as well (TORTOISE calls it "HCP format ordering"; QSIPrep's pages say "row-major", which is so of
+the transposed matrix), but on the image's own axes, which are FSL's only where the affine's determinant is negative.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +19,14 @@ from numpy.typing import NDArray
 
 from ..dataset import LARGEST_DEVIATION
 from ..errors import InputError
-from .gradients import fsl_axes
+from .files import sidecar_of
+from .fsl_axes import fsl_axes, image_axes
+from .json_text import read_json
 from .nifti import Grid, grid_of, open_image, read_volumes, require_same_place
 
 _NAMES = ("grad_dev.nii.gz", "grad_dev.nii")
+_QSIPREP = "_graddev"
+_QSIPREP_KEY = "GradientDeviationOrientation"
 _NEAR = 0.25
 """How far the median of the diagonal may lie from 0 (deviations) or 1 (full matrices)."""
 
@@ -54,15 +63,16 @@ def read_deviation(path: str | Path, grid: Grid, mask: NDArray[np.bool_]) -> tup
         raise InputError(path, fault, "Give the nine entries of each voxel's matrix, column by column, in one image.")
     require_same_place(path, "gradient deviation", grid_of(image), grid)
     values = read_volumes(image)
-    full = _is_full(values[mask], path)
+    full, own_axes = _is_full(values[mask], path), _is_of_qsiprep(Path(path))
     matrices = values.reshape(*values.shape[:3], 3, 3).swapaxes(-1, -2)  # stored by columns
-    axes = fsl_axes(grid.affine)
+    axes = image_axes(grid.affine) if own_axes else fsl_axes(grid.affine)
     with np.errstate(all="ignore"):  # outside the mask there may be anything
         if not full:
             matrices = matrices + np.eye(3, dtype=np.float32)
         deviation = np.asarray(axes @ matrices @ np.linalg.inv(axes), dtype=np.float32)
     kind = "full matrices (diagonal near 1)" if full else "deviations from uniform gradients (diagonal near 0)"
-    return deviation, f"Gradient non-uniformity read as {kind} on FSL's directions; {_range(deviation[mask])}"
+    whose = "the image's own axes, as QSIPrep writes them" if own_axes else "FSL's directions"
+    return deviation, f"Gradient non-uniformity read as {kind} on {whose}; {_range(deviation[mask])}"
 
 
 def deviation_to_fsl(deviation: NDArray[np.floating], affine: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -73,14 +83,24 @@ def deviation_to_fsl(deviation: NDArray[np.floating], affine: NDArray[np.float64
 
 
 def unused_deviation(dwi: Path) -> str:
-    """Say that a ``grad_dev`` image lies beside a scan unused.
+    """Say that a ``grad_dev`` image, or QSIPrep's, lies beside a scan unused.
 
-    Nothing in such a name ties it to this one scan, so it is not taken unasked.
+    A correction that others leave out is not made unasked; and nothing ties ``grad_dev`` to this one scan.
     """
-    beside = next((name for name in _NAMES if dwi.with_name(name).is_file()), None)
+    entities = re.sub(r"_desc-[a-zA-Z0-9]+|_dwi$", "", dwi.name.removesuffix(".gz").removesuffix(".nii"))
+    names = (*_NAMES, f"{entities}{_QSIPREP}.nii.gz")
+    beside = next((name for name in names if dwi.with_name(name).is_file()), None)
     if beside is None:
         return ""
     return f"{beside} lies beside the scan and was not used: give it as grad_dev to correct for non-uniform gradients."
+
+
+def _is_of_qsiprep(path: Path) -> bool:
+    """Whether an image follows QSIPrep's convention, by its name or by what its side-car tells."""
+    if path.name.removesuffix(".gz").removesuffix(".nii").endswith(_QSIPREP):
+        return True
+    beside = sidecar_of(path.expanduser())
+    return beside.is_file() and _QSIPREP_KEY in read_json(beside, "JSON side-car")
 
 
 def _is_full(values: NDArray[np.float32], path: str | Path) -> bool:

@@ -130,7 +130,21 @@ def save_fod(
         If the number of coefficients belongs to no even lmax, or the file cannot be written.
     """
     target = output_folder(Path(path).parent) / Path(path).name
-    meaning = {
+    meaning = about_fod(fod.shape[3])
+    write_image(target, np.nan_to_num(fod), affine, described=True)
+    write_sidecar(target, {**meaning, **MODEL, **record})
+    return target
+
+
+def about_fod(n_coefficients: int) -> dict[str, Any]:
+    """Say what FOD coefficients are, for their side-car.
+
+    Raises
+    ------
+    InputError
+        If their number belongs to no even lmax.
+    """
+    return {
         "Description": "fibre orientation distribution, real spherical harmonic coefficients",
         "Units": "1/sr",
         "OrientationEncoding": {
@@ -138,13 +152,10 @@ def save_fod(
             "EncodingAxis": 3,
             "Reference": "xyz",
             "SphericalHarmonicBasis": "MRtrix3",
-            "SphericalHarmonicDegree": _degree(fod.shape[3]),
+            "SphericalHarmonicDegree": _degree(n_coefficients),
             "AntipodalSymmetry": True,
         },
     }
-    write_image(target, np.nan_to_num(fod), affine, described=True)
-    write_sidecar(target, {**meaning, **MODEL, **record})
-    return target
 
 
 def about(parameter: Parameter, record: Mapping[str, Any]) -> dict[str, str]:

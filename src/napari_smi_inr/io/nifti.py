@@ -75,8 +75,15 @@ def grid_of(image: Image) -> Grid:
     return Grid(image.shape[:3], image.affine)
 
 
-def read_volumes(image: Image) -> NDArray[np.float32]:
+def read_volumes(image: Image, into: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Read an image as float32, one volume at a time so that memory holds the scan only once.
+
+    Parameters
+    ----------
+    image
+        What to read.
+    into
+        (X, Y, Z, volumes) where to; new memory without it.
 
     Returns
     -------
@@ -87,7 +94,7 @@ def read_volumes(image: Image) -> NDArray[np.float32]:
     InputError
         If the file ends early, goes on after its last voxel, is damaged, or does not fit into memory.
     """
-    data = _room_for(image)
+    data = room_for((*image.shape[:3], math.prod(image.shape[3:])), image.path) if into is None else into
     try:
         with image.stream() as stream:
             stream.seek(image.offset)
@@ -104,9 +111,14 @@ def read_volumes(image: Image) -> NDArray[np.float32]:
     return data.reshape(image.shape, order="F")
 
 
-def _room_for(image: Image) -> NDArray[np.float32]:
-    """Set memory aside for (X, Y, Z, volumes), unless this machine has not as much."""
-    shape = (*image.shape[:3], math.prod(image.shape[3:]))
+def room_for(shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
+    """Set memory aside for (X, Y, Z, volumes), unless this machine has not as much.
+
+    Raises
+    ------
+    InputError
+        Then; naming the file it was for.
+    """
     needed = 4 * math.prod(shape)
     try:
         if needed > _memory():
@@ -114,7 +126,7 @@ def _room_for(image: Image) -> NDArray[np.float32]:
         return np.empty(shape, dtype=np.float32, order="F")
     except MemoryError:
         fault = f"takes {needed / 2**30:.1f} GiB of memory, which this machine does not have."
-        raise InputError(image.path, fault, "Cut it to the region of interest, or use a larger machine.") from None
+        raise InputError(path, fault, "Cut it to the region of interest, or use a larger machine.") from None
 
 
 def _memory() -> float:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,11 +18,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .files import output_folder, replacing, sidecar_of
 
+_COPIED = 1 << 20  # bytes at a time
 _LARGEST_AXIS = np.iinfo(np.int16).max  # of a NIfTI-1 header
 
 
 def stream_image(
-    path: str | Path, shape: tuple[int, int, int], affine: NDArray[np.float64], pieces: Iterable[NDArray[np.floating]]
+    path: str | Path, shape: tuple[int, ...], affine: NDArray[np.float64], pieces: Iterable[NDArray[np.floating]]
 ) -> Path:
     """Write a float32 NIfTI from consecutive stretches of its voxels; the file appears whole or not at all.
 
@@ -30,11 +34,12 @@ def stream_image(
     path
         Ends in .nii or .nii.gz; its folder is made if missing.
     shape
-        Voxels along each axis.
+        Voxels along each axis; and, of an image of volumes, their number.
     affine
         (4, 4) from voxel indices to RAS millimetres.
     pieces
-        (n,) values, the first axis varying fastest; together every voxel once.
+        (n,) values, the first axis varying fastest; together every voxel once. Of volumes (n, volumes): a file has them
+        one after the other, so all numbers wait on the disk, where the image will be, until the last is known.
 
     Raises
     ------
@@ -50,9 +55,28 @@ def stream_image(
     whole = replacing(target, sidecar_of(target))
     with whole as file, _packed(file) if target.suffix == ".gz" else nullcontext(file) as stream:
         stream.write(_header(shape, affine))
+        if len(shape) > 3:
+            _write_volumes(stream, shape, pieces, target.parent)
+            return target
         for piece in pieces:
             stream.write(np.ascontiguousarray(piece, "<f4").tobytes())
     return target
+
+
+def _write_volumes(
+    stream: IO[bytes], shape: tuple[int, ...], pieces: Iterable[NDArray[np.floating]], folder: Path
+) -> None:
+    """Write volume after volume what comes point after point."""
+    size = math.prod(shape[:3])
+    with tempfile.TemporaryFile(dir=folder) as waiting:
+        start = 0
+        for piece in pieces:
+            for volume, values in enumerate(np.ascontiguousarray(piece.T, "<f4")):
+                waiting.seek(4 * (volume * size + start))
+                waiting.write(values.tobytes())
+            start += len(piece)
+        waiting.seek(0)
+        shutil.copyfileobj(waiting, stream, _COPIED)
 
 
 @contextmanager
@@ -62,7 +86,7 @@ def _packed(file: BinaryIO) -> Iterator[IO[bytes]]:
         yield cast(IO[bytes], stream)
 
 
-def _header(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> bytes:
+def _header(shape: tuple[int, ...], affine: NDArray[np.float64]) -> bytes:
     header = nib.Nifti1Header(endianness="<")
     header.set_data_shape(shape)
     header.set_data_dtype(np.float32)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ..acquisition import Acquisition
 from ..errors import InputError
+from ..io.beside import has_protocol
 from ..io.files import readable_file
-from ..io.gradients import BVAL_SUFFIXES, find_sidecar, read_gradients
+from ..io.gradients import read_gradients
 from ..io.nifti import grid_of, open_image, read_map, read_volumes
 from .arrival import stand_upright
 from .layer_origin import KEY, ScanOrigin, VolumeOrigin
@@ -108,10 +109,10 @@ def read_field(path: str | Sequence[str]) -> list[LayerData]:
 
 def _acquisition(file: Path, n_volumes: int, affine: NDArray[np.float64]) -> Acquisition | None:
     """The protocol, or None with a word to the user on why the scan cannot be fitted as it is."""
-    if find_sidecar(file, BVAL_SUFFIXES) is None:
+    if not has_protocol(file):
         show_warning(
-            f"{file.name}: no b-values (.bval) lie beside it, so it opens as an ordinary 4-D image. "
-            "To fit it, name its side-cars under Data in the Standard Model INR widget."
+            f"{file.name}: no b-values (.bval, .btens, _xps.mat or .b) lie beside it, so it opens as an ordinary 4-D "
+            "image. To fit it, name its side-cars under Data in the Standard Model INR widget."
         )
         return None
     try:

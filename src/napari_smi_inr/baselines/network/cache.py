@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from ...acquisition import B0_THRESHOLD, Acquisition
 from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...io.files import output_folder, readable_file, replacing
@@ -99,11 +100,16 @@ def dependencies(dataset: DiffusionDataset, config: NetworkConfig, snr: float) -
         "recipe": RECIPE,
         "parameter_table": TABLE_VERSION,
         "volumes": protocol.n_volumes,
-        "protocol": digest(protocol.b, protocol.b_delta, protocol.directions),
+        "protocol": digest(protocol.b, protocol.b_delta, protocol.directions, *_chosen_b0(protocol)),
         **{name: getattr(config, name) for name in _TRAINING_SETTINGS},
         "snr": snr if np.isfinite(snr) else "inf",
         "scan": scan_digest(dataset) if config.reuse == "scan" and config.brain > 0 else None,
     }
+
+
+def _chosen_b0(protocol: Acquisition) -> list[NDArray[np.generic]]:
+    """Which volumes count as b = 0, if not those that do by themselves: a network kept before then still counts."""
+    return [] if protocol.b0_threshold == B0_THRESHOLD else [protocol.is_b0]
 
 
 class Cache:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, FileEdit, LineEdit
+from magicgui.widgets import ComboBox, FileEdit, FloatSpinBox, LineEdit
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from ...acquisition import B0_THRESHOLD, HIGHEST_B0_THRESHOLD
 from ...checks.axes import AS_GIVEN, AUTO, BVEC_AXES, in_words
 from ...io.noise import parse_noise
 from ..fitting.scan_request import ScanRequest
@@ -21,18 +22,25 @@ from .findings_view import FindingsView
 from .form import Rows, Section, button, may_be_cut, named
 
 _NIFTI = "NIfTI (*.nii *.nii.gz)"
+_B0 = 1000 * B0_THRESHOLD  # s/mm²
 _SETTLE_MS = 250  # several fields may change at once
 _SIDECARS = {
     "bval": ("b-values [s/mm² or ms/µm²]", "Text file, a number a volume; by default found beside the scan by name."),
     "bvec": ("Directions", "Text file in FSL convention; by default found beside the scan by name."),
     "bdelta": (
         "b-tensor shape",
-        "Text file of b_delta, -0.5 (planar) to 1 (linear); by default found beside the scan, else linear.",
+        "Text file of b_delta, -0.5 (planar) to 1 (linear), one a volume or one for all; by default found beside the "
+        "scan (.bdelta, .bshape, .beta), else linear.",
+    ),
+    "gradients": (
+        "Whole protocol",
+        "One file instead of the three: b-tensors with six or nine numbers a volume (.btens), md-dMRI's _xps.mat, or a "
+        "table of MRtrix (.b). By default found beside the scan by name.",
     ),
     "grad_dev": (
         "Gradient deviation",
         "NIfTI of nine volumes on the scan's grid: the non-uniformity of the gradients in the FSL/HCP convention "
-        "(grad_dev). Never taken unasked.",
+        "(grad_dev), or as QSIPrep writes it (graddev). Never taken unasked.",
     ),
 }
 
@@ -62,6 +70,12 @@ class DataSection(QWidget):
             "Mask",
             "Voxels to fit: a 3-D NIfTI on the scan's grid, above zero inside. Automatic: all that is not background.",
         )
+        self.more = _more_series()
+        self.b0 = named(
+            FloatSpinBox(label="b = 0 up to", min=0.0, max=1000 * HIGHEST_B0_THRESHOLD, step=5.0, value=_B0),
+            "Largest b-value that counts as b = 0 [s/mm²]",
+            "Volumes up to this b-value [s/mm²] count as b = 0. Raise it where a scanner's b = 0 has some weighting.",
+        )
         self.sidecars = {key: _file_choice(name, tip) for key, (name, tip) in _SIDECARS.items()}
         self.noise = named(
             LineEdit(label="Noise σ"),
@@ -84,7 +98,7 @@ class DataSection(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SETTLE_MS)
         self._soon.timeout.connect(self._emit)
-        for widget in (self.scan, self.mask_choice, self.noise, self.axes, *self.sidecars.values()):
+        for widget in (self.scan, *self._for_files):
             widget.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -94,6 +108,11 @@ class DataSection(QWidget):
     def settling(self) -> bool:
         """Whether a change has not been told yet."""
         return self._soon.isActive()
+
+    @property
+    def _for_files(self) -> tuple[Any, ...]:
+        """Controls of what is read from files."""
+        return (self.mask_choice, self.noise, self.axes, self.b0, self.more, *self.sidecars.values())
 
     def request(self) -> ScanRequest | None:
         """What is asked for now."""
@@ -107,7 +126,13 @@ class DataSection(QWidget):
         files = {key: _path(widget.value) for key, widget in self.sidecars.items()}
         mask_path = mask.path if isinstance(mask, VolumeOrigin) else None
         return ScanRequest(
-            origin.path, mask_path, **files, noise=parse_noise(self.noise.value), bvec_axes=self.axes.value
+            origin.path,
+            mask_path,
+            **files,
+            noise=parse_noise(self.noise.value),
+            bvec_axes=self.axes.value,
+            b0_threshold=None if self.b0.value == _B0 else float(self.b0.value),
+            more=tuple(path for value in self.more.value if (path := _path(value)) is not None),
         )
 
     def close_section(self) -> None:
@@ -123,7 +148,7 @@ class DataSection(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(Rows([self.scan, self.mask_choice]))
         layout.addLayout(row)
-        rows = Rows([*self.sidecars.values(), self.axes, self.noise])
+        rows = Rows([self.more, *self.sidecars.values(), self.axes, self.b0, self.noise])
         layout.addWidget(Section("Side-cars and noise", rows, unfolded=False))
         layout.addWidget(self.findings)
         layout.addWidget(self.table)
@@ -144,7 +169,7 @@ class DataSection(QWidget):
     def _emit(self) -> None:
         request = self.request()
         from_file = request is not None and isinstance(request.scan, Path)
-        for widget in (self.mask_choice, self.noise, self.axes, *self.sidecars.values()):
+        for widget in self._for_files:
             widget.enabled = from_file or request is None
         self.request_changed.emit(request)
 
@@ -182,6 +207,14 @@ class DataSection(QWidget):
 def _axes_choices() -> list[tuple[str, str]]:
     given, *others = BVEC_AXES
     return [(in_words(given), given), ("by the fibres", AUTO), *((in_words(axes), axes) for axes in others)]
+
+
+def _more_series() -> Any:
+    tip = (
+        "Further series of the same subject at the same place, one for each encoding, say: fitted with the scan as "
+        "one. Their b-values, directions and shapes are found beside them by name."
+    )
+    return named(FileEdit(label="More series", mode=FileDialogMode.EXISTING_FILES, filter=_NIFTI), "More series", tip)
 
 
 def _file_choice(name: str, tip: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...estimation.with_fod import WithFod
 from ...io.maps import map_name, save_fod, save_map
 from ...parameters import FOD, PARAMETERS
 from ...sampling.field import Field
@@ -203,7 +204,7 @@ def freeze_steps(
     ------
     Once for each stretch of points; returns what was sampled, or None if cancelled.
     """
-    source = _WithFod(field) if freezing.fod else field
+    source = WithFod(field) if freezing.fod else field
     columns = {s: source.parameters.index(s) for s in freezing.symbols}
     values = {s: np.empty(request.size, np.float32) for s in freezing.symbols}
     n_scalars, n_fod = len(field.parameters), n_coefficients(field.lmax) if freezing.fod else 0
@@ -251,18 +252,3 @@ def write_frozen(frozen: Frozen, path: str | Path) -> list[Path]:
         save = save_fod(data, frozen.affine, target, record) if symbol == FOD else None
         written.append(save or save_map(symbol, data, frozen.affine, target, record))
     return written
-
-
-class _WithFod:
-    """A fit as a field whose channels are its scalars and, after them, the FOD's SH coefficients."""
-
-    def __init__(self, estimate: Estimate) -> None:
-        self._estimate = estimate
-        self.affine, self.mask = estimate.affine, estimate.mask
-        self.parameters = (*estimate.parameters, *(f"{FOD}{c}" for c in range(n_coefficients(estimate.lmax))))
-
-    def sample(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(N, C) values at (N, 3) RAS positions [mm]."""
-        values = self._estimate.evaluate(points_mm)
-        scalars = [values[symbol] for symbol in self._estimate.parameters]
-        return np.concatenate([np.stack(scalars, axis=1), values[FOD]], axis=1, dtype=np.float32)
