@@ -6,7 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+_GENERATED = {"_build", "gallery", "generated"}
+PAGES = [
+    README,
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if not _GENERATED & set(page.relative_to(ROOT).parts)),
+]
 
 REPOSITORY = "https://github.com/napari-smi-inr/napari-smi-inr"
 RAW = "https://raw.githubusercontent.com/napari-smi-inr/napari-smi-inr/main/"
@@ -43,6 +47,14 @@ def blocks(page):
         Block(name_of(page), text[: found.start()].count("\n") + 2, found[1], found[2])
         for found in _FENCE.finditer(text)
     ]
+
+
+def commands(block):
+    """The commands of a piece, continued lines joined, comments left out; of a session only what was typed."""
+    lines = block.code.replace("\\\n", " ").splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def without_code(text):

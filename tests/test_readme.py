@@ -1,50 +1,27 @@
-"""What the README says is so: its commands run, its code runs, its tables agree with the program."""
+"""What the README says is so: its tables agree with the program, its links lead somewhere; docs/ runs its code."""
 
 import re
-import shlex
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from napari_smi_inr.cli import app
 from napari_smi_inr.parameters import PARAMETERS
 from pages import PAGES, README, ROOT, blocks, link_targets, name_of, text_of
 
 
-def code_blocks(language=""):
+def code_blocks(language):
     return [block.code for block in blocks(README) if block.language == language]
 
 
-@pytest.fixture
-def in_a_folder_with_a_scan(scan, monkeypatch):
-    (scan / "mask.nii.gz").rename(scan / "wm_mask.nii.gz")
-    monkeypatch.chdir(scan.folder)
-
-
 def test_two_commands_are_all_it_takes():
-    commands = [line for block in code_blocks() for line in block.splitlines()]
+    commands = [line for block in code_blocks("bash") for line in block.splitlines()]
     assert 'python -m pip install -c constraints.txt ".[all]" && smi-inr demo' in commands
     assert "python -m pip install tox && tox" in commands
     assert "python -m pip install tox && tox" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-@pytest.mark.usefixtures("in_a_folder_with_a_scan")
-def test_every_command_line_runs_as_written():
-    lines = [line for block in code_blocks() for line in block.splitlines() if line.startswith("smi-inr ")]
-    assert {line.split()[1] for line in lines} == {"info", "fit", "sample", "simulate"}
-    for line in lines:
-        result = CliRunner().invoke(app, shlex.split(line, comments=True)[1:], catch_exceptions=False)
-        assert result.exit_code == 0, (line, result.stderr)
-
-
-@pytest.mark.usefixtures("in_a_folder_with_a_scan")
-def test_the_python_runs_as_written():
-    (code,) = code_blocks("python")
-    names = {}
-    exec(code, names)
-    assert set(names["maps"]) == set(PARAMETERS)
-    assert Path("sub-01.smi.safetensors").exists()
+def test_every_kind_of_command_is_shown():
+    lines = [line for block in code_blocks("bash") for line in block.splitlines() if line.startswith("smi-inr ")]
+    assert {line.split()[1] for line in lines} == {"info", "fit", "sample", "simulate", "doctor"}
 
 
 @pytest.mark.parametrize("parameter", [p for p in PARAMETERS.values() if p.bounds], ids=lambda p: p.symbol)

@@ -10,7 +10,9 @@ import pytest
 
 from pages import ROOT
 
-_NOT_COPIED = shutil.ignore_patterns(".*_cache", ".git", ".tox", ".venv", "__pycache__", "*.egg-info", "_build", "dist")
+_NOT_COPIED = shutil.ignore_patterns(
+    ".*_cache", ".git", ".tox", ".venv", "__pycache__", "*.egg-info", "_build", "dist", "gallery", "generated"
+)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def metadata(built):
 def tree(folder, *suffixes):
     """What lies in a folder of the checkout, as written in an archive; caches left out."""
     found = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
-    kept = (path for path in found if not {"__pycache__", "_build", "generated"} & set(path.parts))
+    made = {"__pycache__", "_build", "gallery", "generated", "sg_execution_times.rst"}  # by building the documentation
+    kept = (path for path in found if not made & set(path.parts))
     return {PurePosixPath(path.as_posix()) for path in kept if not suffixes or path.suffix in suffixes}
 
 
