@@ -66,11 +66,11 @@ def test_help_comes_at_once_without_torch_or_napari():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("set()")
-    for command in ("info", "fit", "sample", "simulate", "demo"):
+    for command in ("info", "fit", "sample", "simulate", "demo", "doctor"):
         assert re.search(rf"^\W*{command} ", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["info", "fit", "sample", "simulate", "demo"])
+@pytest.mark.parametrize("command", ["info", "fit", "sample", "simulate", "demo", "doctor"])
 def test_every_command_explains_itself(run, command):
     result = run(command, "--help")
     assert result.exit_code == 0

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 import napari_smi_inr as smi
 from napari_smi_inr.cli import app
-from napari_smi_inr.cli.display import why_no_window
 from napari_smi_inr.cli.headless import run_headless
+from napari_smi_inr.doctor.display import why_no_window
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
 

@@ -30,6 +30,11 @@ def test_the_front_door_loads_neither_napari_nor_qt():
     assert not {"napari", "qtpy", "PyQt6", "PySide6", "vispy"} & set(loaded_by("import napari_smi_inr.api"))
 
 
+def test_asking_the_reader_of_scans_loads_no_torch():
+    asked = "from napari_smi_inr.plugin.reader import nifti_reader; nifti_reader('dwi.nii.gz')"
+    assert "torch" not in loaded_by(asked)
+
+
 def test_every_public_name_is_there():
     assert {name for name in smi.__all__ if getattr(smi, name, None) is None} == set()
     assert set(smi.__all__) <= set(dir(smi))

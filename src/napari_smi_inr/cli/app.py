@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..memory import is_out_of_memory
 from .cohort import cohort
 from .demo import demo
+from .doctor import doctor
 from .experiment import EPILOG, experiment
 from .fit import fit
 from .info import info
@@ -56,6 +57,7 @@ app.command()(methods)
 app.command()(sample)
 app.command()(simulate)
 app.command()(demo)
+app.command()(doctor)
 app.command(epilog=EPILOG)(experiment)
 
 
@@ -75,7 +77,7 @@ def _program(
 ) -> None:
     """Continuous maps of white-matter microstructure from b-tensor diffusion MRI.
 
-    To see it work: smi-inr demo
+    To see it work: smi-inr demo. If it does not: smi-inr doctor
 
     With a scan of your own: smi-inr info dwi.nii.gz tells what its protocol can
     identify, smi-inr fit dwi.nii.gz --mask wm_mask.nii.gz --out results fits it.

@@ -18,7 +18,7 @@ def demo(
 
     Opens napari. Where there is no display, it writes maps, the field and a figure instead.
     """
-    from .display import why_no_window
+    from ..doctor.display import why_no_window
 
     reason = "" if headless else why_no_window()
     if not headless and not reason:

@@ -31,6 +31,12 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def device_names() -> tuple[str, ...]:
+    """Every device that torch can use here, the processor first."""
+    cards = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ("cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else []))
+
+
 def double_precision_device(name: str) -> torch.device:
     """A device for float64; ``auto`` passes over those that lack it.
 

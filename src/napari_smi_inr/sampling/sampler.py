@@ -84,7 +84,7 @@ class Sampler:
 
         Returns
         -------
-        (*shape, C) values, NaN outside the mask; ``None`` if cancelled.
+        (…, C) values in the shape of the request, NaN outside the mask; ``None`` if cancelled.
         """
         values = np.empty((request.size, self.n_channels), np.float32)
         done = 0

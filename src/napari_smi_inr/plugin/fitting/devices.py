@@ -25,11 +25,8 @@ def find_devices() -> Devices:
     """Ask torch, which takes seconds the first time: not on the window's thread."""
     import torch
 
-    from ...estimation.device import resolve_device
+    from ...estimation.device import device_names, resolve_device
 
-    names = ["auto", "cpu"]
-    names += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    names += ["mps"] if torch.backends.mps.is_available() else []
     device = resolve_device("auto")
     described = {"cpu": f"cpu, {torch.get_num_threads()} threads", "mps": "Apple GPU"}
-    return Devices(tuple(names), described.get(device.type) or torch.cuda.get_device_name(device))
+    return Devices(("auto", *device_names()), described.get(device.type) or torch.cuda.get_device_name(device))

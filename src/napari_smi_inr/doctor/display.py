@@ -11,13 +11,16 @@ _PROBE = "from qtpy.QtWidgets import QApplication; QApplication([])"
 _PATIENCE = 60.0  # seconds; a first start reads many files
 
 
+def has_display() -> bool:
+    """Whether there is a screen, real or virtual, to open windows on."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def why_no_window() -> str:
     """Say what keeps napari from opening, in one sentence; nothing if it can."""
     if find_spec("napari") is None:
         return 'napari is not installed (python -m pip install "napari-smi-inr[all]").'
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return "there is no display."
-    return _why_qt_fails()
+    return _why_qt_fails() if has_display() else "there is no display."
 
 
 def _why_qt_fails() -> str:

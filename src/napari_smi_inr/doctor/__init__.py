@@ -1,0 +1,1 @@
+"""What this machine can do, what stands in its way, and what to do about it."""
