@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from napari_smi_inr.acquisition import MOST_VOLUMES
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.beside import find_sidecar
 from napari_smi_inr.io.fsl_axes import fsl_to_scanner, scanner_to_fsl
 from napari_smi_inr.io.gradients import read_gradients
 from napari_smi_inr.io.protocol_table import to_ms_per_um2
+from refusal import refused
 
 
 def unit_vectors(n, seed=0):
@@ -142,3 +144,151 @@ def test_a_faulty_value_is_blamed_on_its_file(scan):
     with pytest.raises(InputError, match=r"volume 2 .* 1\.5, and 6 more") as caught:
         read(scan)
     assert caught.value.where == str(scan / "dwi.bvec")
+
+
+def table(path, text):
+    path.write_text(text)
+    return path
+
+
+class TestTables:
+    """What stands in a text file of numbers, and what is no such file."""
+
+    numbers = "0 50 1000 1003 998 2000 2000 2000 2000 1500 1500"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            numbers.replace(" ", ", ") + ",",
+            numbers.replace(" ", "\n"),
+            "# b [s/mm²]\n\n" + numbers.replace(" 2000", " 2.0e3", 1) + "  # the end",
+            numbers.replace(" 2000", "\n2000", 2),
+            numbers.replace("1000", "+1000.").replace(" 50", " .5E+2"),
+        ],
+    )
+    def test_one_number_a_volume_in_any_order_of_lines(self, scan, text):
+        path = table(scan / "other.txt", text)
+        np.testing.assert_allclose(read(scan, bval=path).acquisition.b, read(scan).acquisition.b)
+
+    @pytest.mark.parametrize(
+        ("text", "fault"),
+        [
+            (numbers + " 7", r"^has 12 numbers \(b-values\); the scan has 11 volumes"),
+            ("0 1000\n2000 1_000", r"^line 2 has something other than numbers \('1_000'\)"),
+            ("0 1000, 2000", r"^line 1 has something other than numbers \('0 1000'\)"),
+            ("0,,1000", r"^line 1 has something other than numbers \(''\)"),
+            ("1e1000 0", r"^line 1 has something other than numbers \('1e1000'\)"),
+            ("0" * 65, r"^line 1 has something other than numbers \('000000000000\.\.\.'\)"),
+            ("0x10", "'0x10'"),
+            (numbers.replace("1500", "2e6"), r"^has a b-value of 2e\+06 s/mm², which no scanner reaches"),
+        ],
+    )
+    def test_what_is_none_is_blamed_on_its_file(self, scan, text, fault):
+        path = table(scan / "other.txt", text)
+        with refused(path, fault):
+            read(scan, bval=path)
+
+    def test_the_longest_numbers_are_read(self, scan):
+        text = self.numbers.replace("0 50", f"{'0' * 64} 50", 1)
+        found = read(scan, bval=table(scan / "other.txt", text))
+        np.testing.assert_array_equal(found.acquisition.b, read(scan).acquisition.b)
+
+    def test_no_more_numbers_than_any_scan_has_volumes(self, scan):
+        most = 3 * MOST_VOLUMES
+        with refused(scan / "other.txt", f"^has {most} numbers"):
+            read(scan, bval=table(scan / "other.txt", "0\n" * most))
+        with refused(scan / "other.txt", f"^has more than {most} numbers"):
+            read(scan, bval=table(scan / "other.txt", "0\n" * (most + 1)))
+
+    @pytest.mark.parametrize(
+        ("rows", "fault"),
+        [
+            (["1 0 0"] * 2, "^has 2 rows of 3 numbers; the scan has 11 volumes"),
+            (["1 0", "0 1 0"], "^has 2 rows of 2 or 3 numbers"),
+            (["", "#"], "^has 0 rows of no numbers"),
+            (["1 " * 11] * 2, "^has 2 rows of 11 numbers"),
+            (["1 0 0 0"] * 11, "^has 11 rows of 4 numbers"),
+        ],
+    )
+    def test_directions_are_three_rows_or_three_columns(self, scan, rows, fault):
+        path = table(scan / "other.txt", "\n".join(rows))
+        with refused(path, fault):
+            read(scan, bvec=path)
+
+    @pytest.mark.parametrize(
+        ("argument", "what"), [("bval", "b-values"), ("bvec", "directions"), ("bdelta", "b_delta")]
+    )
+    def test_missing_ones_are_told_by_their_role(self, scan, argument, what):
+        with refused(scan / "no.txt", rf"^there is no such file \({what}\)"):
+            read(scan, **{argument: scan / "no.txt"})
+        if argument != "bdelta":
+            (scan / f"dwi.{argument}").unlink()
+            fault = rf"^has no {what} beside it \(dwi.{argument} or dwi.{argument}s\)"
+            with refused(scan.dwi, fault) as caught:
+                read(scan)
+            assert caught.value.remedy == f"Put the file there or give it as {argument}."
+
+    @pytest.mark.parametrize(
+        ("name", "value", "fault"),
+        [("dwi.bval", -1000, "b-value of -1000"), ("dwi.bdelta", 2, "b_delta of 2"), ("dwi.bvec", 3, "length 5.196")],
+    )
+    def test_values_that_cannot_be_are_blamed_on_the_file_they_stand_in(self, scan, name, value, fault):
+        def spoil(rows):
+            np.atleast_2d(rows)[:, 5] = value
+            return rows
+
+        scan.edit_table(name, spoil)
+        with refused(scan / name, f"^volume 5 .*{fault}"):
+            read(scan)
+
+    def test_a_table_is_small_plain_text(self, scan):
+        path = scan / "other.txt"
+        path.write_bytes(b"\xff\xff\x00 1")
+        with refused(path, "^is not a text file"):
+            read(scan, bval=path)
+        padding = (1 << 22) - len(self.numbers)
+        path.write_bytes(self.numbers.encode() + b" " * padding)
+        assert read(scan, bval=path).acquisition.n_volumes == 11
+        path.write_bytes(self.numbers.encode() + b" " * (padding + 1))
+        with refused(path, "^is too large for a gradient table"):
+            read(scan, bval=path)
+
+
+@pytest.mark.parametrize(
+    ("b", "divisor", "note"),
+    [
+        ([0, 100.0], 1, "b-values taken as ms/µm² (the largest is 100)."),
+        ([0, 100.5], 1000, "b-values taken as s/mm² (the largest is 100.5)."),
+        ([0, np.nan, 3], 1, "b-values taken as ms/µm² (the largest is 3)."),
+        ([], 1, "b-values taken as ms/µm² (the largest is 0)."),
+    ],
+)
+def test_the_unit_is_told_by_the_largest_b_value_and_said(b, divisor, note):
+    found, told = to_ms_per_um2(np.array(b, dtype=float))
+    np.testing.assert_array_equal(found, np.array(b) / divisor)
+    assert told == note
+
+
+@pytest.mark.parametrize(("factor", "mended"), [(1.0009, False), (1.002, True), (0.96, True), (1.049, True)])
+def test_rounding_of_directions_is_mended_silently_and_more_with_a_word(scan, factor, mended):
+    exact = read(scan)
+    scan.edit_table("dwi.bvec", lambda u: factor * u)
+    found = read(scan)
+    np.testing.assert_allclose(found.acquisition.directions, exact.acquisition.directions, atol=1e-7)
+    assert any("unit length" in note for note in found.notes) is mended
+
+
+@pytest.mark.parametrize("factor", [0.94, 1.06, np.inf])
+def test_directions_far_from_unit_length_are_not_guessed_at(scan, factor):
+    def stretch(u):
+        u[:, 3] = np.where(u[:, 3] == 0, 0, factor * u[:, 3])
+        return u
+
+    scan.edit_table("dwi.bvec", stretch)
+    with refused(scan / "dwi.bvec", "^volume 3 .*direction of length"):
+        read(scan)
+
+
+def test_no_note_is_given_without_a_cause(scan):
+    assert read(scan).notes == ("b-values taken as s/mm² (the largest is 2000).",)
+    assert read(scan).files == (scan / "dwi.bval", scan / "dwi.bvec", scan / "dwi.bdelta")

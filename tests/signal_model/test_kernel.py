@@ -176,6 +176,11 @@ class TestKernel:
     def test_no_weighting_no_attenuation(self, b_delta):
         np.testing.assert_allclose(response(0.0, b_delta, **TISSUE), [1, 0, 0, 0, 0], atol=1e-15)
 
+    @pytest.mark.parametrize("b", [20.0, 60.0])
+    def test_stronger_weighting_costs_no_accuracy(self, b):
+        """A stick's projections at α = b D, far beyond what nodes for ordinary protocols would do for."""
+        np.testing.assert_allclose(response(b, 1.0, 3.9, 1.0, 0.5, 1.0), exact(b * 3.9), atol=1e-11)
+
     def test_spherical_encoding_sees_mean_diffusivities_only(self):
         expected = 0.55 * np.exp(-2 * 2.2 / 3) + 0.45 * np.exp(-2 * (1.8 + 2 * 0.6) / 3)
         np.testing.assert_allclose(response(2.0, 0.0, **TISSUE), [expected, 0, 0, 0, 0], atol=1e-15)

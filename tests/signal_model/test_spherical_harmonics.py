@@ -178,6 +178,11 @@ def test_second_moments_add_up_to_nothing_and_keep_shape_and_precision(direction
     np.testing.assert_allclose(moments, np.broadcast_to(expected[:, None, None], (3, 2, 3)), atol=1e-6)
 
 
+def test_directions_of_single_precision_are_taken_as_they_are(directions):
+    single = directions.astype(np.float32)
+    np.testing.assert_array_equal(real_sh(single, LMAX), real_sh(single.astype(np.float64), LMAX))
+
+
 def test_invariants_of_single_precision_are_computed_in_double(directions):
     fods = real_sh(directions, 8).astype(np.float32)
     np.testing.assert_array_equal(rotational_invariants(fods), rotational_invariants(fods.astype(np.float64)))
