@@ -1,5 +1,7 @@
 """The dock for a fitted cohort, used by hand: its list, its steps, and the layers that stay from scan to scan."""
 
+import threading
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -14,9 +16,11 @@ from napari_smi_inr.cohort.task import Request, Task
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.experiments.tables import write_csv
 from napari_smi_inr.methods import make_settings
+from napari_smi_inr.plugin._qt import cohort_widget
 from napari_smi_inr.plugin._qt.cohort_widget import TITLE, cohort_dock_of
+from napari_smi_inr.plugin._qt.latest import THREAD_NAME
 from napari_smi_inr.plugin.cohort.open_cohort import open_cohort
-from napari_smi_inr.plugin.cohort.scan_layers import ZOOM
+from napari_smi_inr.plugin.cohort.scan_layers import ZOOM, read_scan
 from napari_smi_inr.plugin.zoom.session import session_of
 
 NAME = "sub-0{}_space-ACPC"
@@ -168,13 +172,29 @@ def test_layers_that_the_user_has_removed_come_back_with_the_next_scan(opened):
     assert len(viewer.layers) == 7
 
 
-def test_the_window_answers_while_scans_are_read(opened, make_heartbeat):
-    _, _, dock, settled = opened()
-    with make_heartbeat() as heart:
-        for by in (1, -1, 1):
-            dock.step(by)
-            settled()
-    assert np.median(heart.gaps) < 20
+def test_the_window_goes_on_while_a_scan_is_read_and_only_the_last_that_was_asked_for_is_shown(
+    opened, qtbot, monkeypatch
+):
+    viewer, _, dock, settled = opened()
+    go, readers = threading.Event(), []
+
+    def slow(question):
+        readers.append((threading.current_thread().name, question.entry.name))
+        assert go.wait(20)
+        return read_scan(question)
+
+    monkeypatch.setattr(cohort_widget, "read_scan", slow)
+    qtbot.mouseClick(dock.on, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(readers) == 1)
+    qtbot.mouseClick(dock.back, Qt.MouseButton.LeftButton)  # the window answers, though nothing has been read yet
+    assert dock.entry.name == NAME.format(1)
+    qtbot.mouseClick(dock.on, Qt.MouseButton.LeftButton)
+    assert all(name.endswith(NAME.format(1)) for name in names(viewer))
+    go.set()
+    settled()
+    assert {thread for thread, _ in readers} == {THREAD_NAME}
+    assert [name for _, name in readers] == [NAME.format(2), NAME.format(2)]  # the one in between was never read
+    assert all(name.endswith(NAME.format(2)) for name in names(viewer))
 
 
 def test_asked_for_again_the_dock_comes_forward(opened):
@@ -183,10 +203,13 @@ def test_asked_for_again_the_dock_comes_forward(opened):
     assert list(viewer.window.dock_widgets) == [TITLE]
 
 
-def test_a_folder_that_holds_no_cohort_is_told(opened, tmp_path, capsys):
+def test_a_folder_that_holds_no_cohort_is_told(opened, folder, tmp_path, monkeypatch):
     _, _, dock, _ = opened()
+    said = []
+    monkeypatch.setattr(cohort_widget, "show_error", said.append)
     dock.open_folder(tmp_path)
-    assert dock.cohort.folder != tmp_path
+    assert "holds no fitted cohort" in said[0]
+    assert dock.cohort.folder == folder
 
 
 class TestFolders:
