@@ -121,6 +121,7 @@ def test_a_broken_scan_tells_its_error_and_leaves_the_maps_of_the_one_before(ope
     qtbot.mouseClick(dock.scans.viewport(), Qt.MouseButton.LeftButton, pos=where)
     settled()
     assert "has 3 numbers (b-values)" in dock.details.text()
+    assert f"still those of {NAME.format(1)}" in dock.details.text()
     assert all(name.endswith(NAME.format(1)) for name in names(viewer))
     assert not dock.on.isEnabled()
 
