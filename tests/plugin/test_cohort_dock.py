@@ -64,7 +64,7 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
-def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(opened, folder):
+def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(opened, folder, tmp_path, monkeypatch):
     viewer, _, dock, _ = opened()
     assert [dock.scans.item(n).text() for n in range(3)][2] == f"✕ {NAME.format(3)}"
     assert dock.heading.text().startswith("smi: 3 scans")
@@ -77,6 +77,13 @@ def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(
     layer = dock.layers.of("f")
     assert np.array_equal(layer.data, maps["f"].transpose(2, 1, 0), equal_nan=True)
     assert np.allclose(layer.translate, affine[:3, 3][::-1])
+    open_cohort(viewer)  # again: comes forward, is not there twice
+    assert list(viewer.window.dock_widgets) == [TITLE]
+    said = []
+    monkeypatch.setattr(cohort_widget, "show_error", said.append)
+    dock.open_folder(tmp_path)
+    assert "holds no fitted cohort" in said[0]
+    assert dock.cohort.folder == folder
 
 
 def test_buttons_step_and_contrast_camera_and_visibility_stay(opened, qtbot):
@@ -115,7 +122,7 @@ def test_keys_on_the_canvas_step_too(opened, qtbot):
         assert dock.entry.name == name
 
 
-def test_a_broken_scan_tells_its_error_and_leaves_the_maps_of_the_one_before(opened, qtbot):
+def test_a_broken_scan_tells_its_error_leaves_the_maps_of_the_one_before_and_can_be_listed_alone(opened, qtbot):
     viewer, _, dock, settled = opened()
     where = dock.scans.visualItemRect(dock.scans.item(2)).center()
     qtbot.mouseClick(dock.scans.viewport(), Qt.MouseButton.LeftButton, pos=where)
@@ -124,16 +131,15 @@ def test_a_broken_scan_tells_its_error_and_leaves_the_maps_of_the_one_before(ope
     assert f"still those of {NAME.format(1)}" in dock.details.text()
     assert all(name.endswith(NAME.format(1)) for name in names(viewer))
     assert not dock.on.isEnabled()
-
-
-def test_the_list_can_be_cut_down_to_what_failed(opened):
-    _, _, dock, settled = opened()
     dock.shown.value = "failed"
-    settled()
     assert [dock.scans.item(n).text() for n in range(dock.scans.count())] == [f"✕ {NAME.format(3)}"]
     dock.shown.value = "all scans"
-    settled()
     assert dock.scans.count() == 3
+    assert dock.entry.name == NAME.format(3)
+    viewer.layers.clear()
+    dock.step(-1)
+    settled()
+    assert len(viewer.layers) == 7  # what the user has removed comes back with the next scan
 
 
 def test_fields_are_opened_as_zoom_layers_that_follow_the_scan(opened, qtbot, settle):
@@ -165,14 +171,6 @@ def test_fields_are_opened_as_zoom_layers_that_follow_the_scan(opened, qtbot, se
     ]
 
 
-def test_layers_that_the_user_has_removed_come_back_with_the_next_scan(opened):
-    viewer, _, dock, settled = opened()
-    viewer.layers.clear()
-    dock.step(1)
-    settled()
-    assert len(viewer.layers) == 7
-
-
 def test_the_window_goes_on_while_a_scan_is_read_and_only_the_last_that_was_asked_for_is_shown(
     opened, qtbot, monkeypatch
 ):
@@ -196,21 +194,6 @@ def test_the_window_goes_on_while_a_scan_is_read_and_only_the_last_that_was_aske
     assert {thread for thread, _ in readers} == {THREAD_NAME}
     assert [name for _, name in readers] == [NAME.format(2), NAME.format(2)]  # the one in between was never read
     assert all(name.endswith(NAME.format(2)) for name in names(viewer))
-
-
-def test_asked_for_again_the_dock_comes_forward(opened):
-    viewer, *_ = opened()
-    open_cohort(viewer)
-    assert list(viewer.window.dock_widgets) == [TITLE]
-
-
-def test_a_folder_that_holds_no_cohort_is_told(opened, folder, tmp_path, monkeypatch):
-    _, _, dock, _ = opened()
-    said = []
-    monkeypatch.setattr(cohort_widget, "show_error", said.append)
-    dock.open_folder(tmp_path)
-    assert "holds no fitted cohort" in said[0]
-    assert dock.cohort.folder == folder
 
 
 class TestFolders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ class ShapeTable:
             raise InputError(file, fault, "Name the columns in the first line, apart by tabs.")
         return cls(file, tuple(_row(file, number, line) for number, line in enumerate(lines, start=2)))
 
+    def about(self, entities: Mapping[str, str]) -> ShapeTable:
+        """The part of it that is about one scan: small enough to travel with its task."""
+        rows = [*self._by_subject.get("", ()), *self._by_subject.get(entities.get("sub", ""), ())]
+        return ShapeTable(self.path, tuple(self.rows[n] for n in sorted(rows) if _suits(self.rows[n][0], entities)))
+
+    @cached_property
+    def _by_subject(self) -> dict[str, list[int]]:
+        """Numbers of rows by the subject they are about; those about any under the empty label."""
+        known: dict[str, list[int]] = {}
+        for number, (about, _, _) in enumerate(self.rows):
+            known.setdefault(about.get("sub", ""), []).append(number)
+        return known
+
     def of(self, entities: Mapping[str, str], n_volumes: int) -> list[float] | None:
         """Shapes of a scan's volumes; None where no row is about it. Later rows go before earlier ones.
 
@@ -74,7 +88,7 @@ class ShapeTable:
         """
         known: dict[int, float] = {}
         for about, volume, shape in self.rows:
-            if all(entities.get(key) == label for key, label in about.items()):
+            if _suits(about, entities):
                 known |= dict.fromkeys(range(n_volumes) if volume is None else (volume,), shape)
         if not known:
             return None
@@ -102,6 +116,10 @@ def shapes_in(told: Mapping[str, Any], n_volumes: int, path: Path) -> list[float
         fault = f"has {len(values)} values of {key}; the scan has {n_volumes} volumes."
         raise InputError(path, fault, "Give one, or one a volume in the order of the scan.")
     return [_shape(path, key, each) for each in values]
+
+
+def _suits(about: Mapping[str, str], entities: Mapping[str, str]) -> bool:
+    return all(entities.get(key) == label for key, label in about.items())
 
 
 def as_text(shapes: Sequence[float]) -> str:
