@@ -103,12 +103,16 @@ def main() -> None:
     parser.add_argument(
         "finished", type=Path, help="folder of a fitted cohort, whose first record and picture are taken"
     )
+    parser.add_argument("--only", choices=("finding", "scheduler", "report"), help="one of the three")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        finding(Path(folder), max(args.sizes))
-        scheduler(Path(folder), args.sizes)
-        report(Path(folder), args.finished, args.sizes)
+        if args.only in (None, "finding"):
+            finding(Path(folder), max(args.sizes))
+        if args.only in (None, "scheduler"):
+            scheduler(Path(folder), args.sizes)
+        if args.only in (None, "report"):
+            report(Path(folder), args.finished, args.sizes)
 
 
 if __name__ == "__main__":
