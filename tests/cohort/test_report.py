@@ -10,7 +10,7 @@ import pytest
 
 from napari_smi_inr.cohort.histogram import HEIGHT, cohort_shapes, draw_histogram
 from napari_smi_inr.cohort.outliers import FEWEST, METRICS, RULE, find_outliers, numbers_of
-from napari_smi_inr.cohort.report import MOST_PICTURES, write_cohort_report
+from napari_smi_inr.cohort.report import write_cohort_report
 from napari_smi_inr.cohort.rows import Row
 from napari_smi_inr.parameters import PARAMETERS
 
@@ -58,8 +58,12 @@ class TestReport:
         assert (
             text.index(f'id="{odd.task.name}"') < text.index("data:image/png") < text.index(f'id="{plain.task.name}"')
         )
-        assert "Maps of 1 scans are in this file" in text
-        assert MOST_PICTURES > 100
+        assert "Of 2 scans 2 are here, with the maps of 1" in text
+        monkeypatch.setattr("napari_smi_inr.cohort.report.MOST_CARDS", 1)
+        text = write_cohort_report(tmp_path / "report.html", [plain, odd], "x", {"settings": {}}).read_text()
+        assert text.count("<article") == 1
+        assert f'href="#{plain.task.name}"' not in text
+        assert f"<td>{plain.task.name}" in text
 
 
 class TestOutliers:

@@ -50,6 +50,14 @@ class TestTable:
         assert known.of({"sub": "02", "acq": "ste"}, 2) == [0, 0]
         assert known.of({"sub": "02"}, 2) == [1, 1]
 
+    def test_the_part_about_one_scan_tells_the_same_and_is_small(self, table):
+        rows = "".join(f"sub-{n:03}\tn/a\t{n / 400}\n" for n in range(200))
+        known = table("participant_id\tacq\tb_delta\n" + rows + "n/a\tste\t0\n")
+        for entities in ({"sub": "007"}, {"sub": "007", "acq": "ste"}, {"sub": "999"}):
+            part = known.about(entities)
+            assert len(part.rows) <= 2
+            assert part.of(entities, 2) == known.of(entities, 2)
+
     def test_one_row_a_volume_is_a_protocol_for_all(self, table):
         known = table("volume,b_delta\n0,1\n1,-0.5\n2,0\n")
         assert known.of({"sub": "1"}, 3) == [1, -0.5, 0]

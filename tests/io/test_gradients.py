@@ -194,7 +194,7 @@ class TestTables:
         np.testing.assert_array_equal(found.acquisition.b, read(scan).acquisition.b)
 
     def test_no_more_numbers_than_any_scan_has_volumes(self, scan):
-        most = 3 * MOST_VOLUMES
+        most = 9 * MOST_VOLUMES  # a b-tensor each
         with refused(scan / "other.txt", f"^has {most} numbers"):
             read(scan, bval=table(scan / "other.txt", "0\n" * most))
         with refused(scan / "other.txt", f"^has more than {most} numbers"):
@@ -223,10 +223,10 @@ class TestTables:
             read(scan, **{argument: scan / "no.txt"})
         if argument != "bdelta":
             (scan / f"dwi.{argument}").unlink()
-            fault = rf"^has no {what} beside it \(dwi.{argument} or dwi.{argument}s\)"
+            fault = rf"^has no {what} beside it \(dwi.{argument}, dwi.{argument}s, "
             with refused(scan.dwi, fault) as caught:
                 read(scan)
-            assert caught.value.remedy == f"Put the file there or give it as {argument}."
+            assert caught.value.remedy == f"Put a file there, or give it as {argument} or gradients."
 
     @pytest.mark.parametrize(
         ("name", "value", "fault"),
@@ -291,4 +291,4 @@ def test_directions_far_from_unit_length_are_not_guessed_at(scan, factor):
 
 def test_no_note_is_given_without_a_cause(scan):
     assert read(scan).notes == ("b-values taken as s/mm² (the largest is 2000).",)
-    assert read(scan).files == (scan / "dwi.bval", scan / "dwi.bvec", scan / "dwi.bdelta")
+    assert read(scan).files == {role: scan / f"dwi.{role}" for role in ("bval", "bvec", "bdelta")}

@@ -1,5 +1,7 @@
 """The dock for a fitted cohort, used by hand: its list, its steps, and the layers that stay from scan to scan."""
 
+import threading
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -14,9 +16,11 @@ from napari_smi_inr.cohort.task import Request, Task
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.experiments.tables import write_csv
 from napari_smi_inr.methods import make_settings
+from napari_smi_inr.plugin._qt import cohort_widget
 from napari_smi_inr.plugin._qt.cohort_widget import TITLE, cohort_dock_of
+from napari_smi_inr.plugin._qt.latest import THREAD_NAME
 from napari_smi_inr.plugin.cohort.open_cohort import open_cohort
-from napari_smi_inr.plugin.cohort.scan_layers import ZOOM
+from napari_smi_inr.plugin.cohort.scan_layers import ZOOM, read_scan
 from napari_smi_inr.plugin.zoom.session import session_of
 
 NAME = "sub-0{}_space-ACPC"
@@ -60,7 +64,7 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
-def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(opened, folder):
+def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(opened, folder, tmp_path, monkeypatch):
     viewer, _, dock, _ = opened()
     assert [dock.scans.item(n).text() for n in range(3)][2] == f"✕ {NAME.format(3)}"
     assert dock.heading.text().startswith("smi: 3 scans")
@@ -73,6 +77,13 @@ def test_the_list_tells_what_is_odd_and_what_failed_and_the_first_scan_is_shown(
     layer = dock.layers.of("f")
     assert np.array_equal(layer.data, maps["f"].transpose(2, 1, 0), equal_nan=True)
     assert np.allclose(layer.translate, affine[:3, 3][::-1])
+    open_cohort(viewer)  # again: comes forward, is not there twice
+    assert list(viewer.window.dock_widgets) == [TITLE]
+    said = []
+    monkeypatch.setattr(cohort_widget, "show_error", said.append)
+    dock.open_folder(tmp_path)
+    assert "holds no fitted cohort" in said[0]
+    assert dock.cohort.folder == folder
 
 
 def test_buttons_step_and_contrast_camera_and_visibility_stay(opened, qtbot):
@@ -111,24 +122,24 @@ def test_keys_on_the_canvas_step_too(opened, qtbot):
         assert dock.entry.name == name
 
 
-def test_a_broken_scan_tells_its_error_and_leaves_the_maps_of_the_one_before(opened, qtbot):
+def test_a_broken_scan_tells_its_error_leaves_the_maps_of_the_one_before_and_can_be_listed_alone(opened, qtbot):
     viewer, _, dock, settled = opened()
     where = dock.scans.visualItemRect(dock.scans.item(2)).center()
     qtbot.mouseClick(dock.scans.viewport(), Qt.MouseButton.LeftButton, pos=where)
     settled()
     assert "has 3 numbers (b-values)" in dock.details.text()
+    assert f"still those of {NAME.format(1)}" in dock.details.text()
     assert all(name.endswith(NAME.format(1)) for name in names(viewer))
     assert not dock.on.isEnabled()
-
-
-def test_the_list_can_be_cut_down_to_what_failed(opened):
-    _, _, dock, settled = opened()
     dock.shown.value = "failed"
-    settled()
     assert [dock.scans.item(n).text() for n in range(dock.scans.count())] == [f"✕ {NAME.format(3)}"]
     dock.shown.value = "all scans"
-    settled()
     assert dock.scans.count() == 3
+    assert dock.entry.name == NAME.format(3)
+    viewer.layers.clear()
+    dock.step(-1)
+    settled()
+    assert len(viewer.layers) == 7  # what the user has removed comes back with the next scan
 
 
 def test_fields_are_opened_as_zoom_layers_that_follow_the_scan(opened, qtbot, settle):
@@ -160,33 +171,29 @@ def test_fields_are_opened_as_zoom_layers_that_follow_the_scan(opened, qtbot, se
     ]
 
 
-def test_layers_that_the_user_has_removed_come_back_with_the_next_scan(opened):
+def test_the_window_goes_on_while_a_scan_is_read_and_only_the_last_that_was_asked_for_is_shown(
+    opened, qtbot, monkeypatch
+):
     viewer, _, dock, settled = opened()
-    viewer.layers.clear()
-    dock.step(1)
+    go, readers = threading.Event(), []
+
+    def slow(question):
+        readers.append((threading.current_thread().name, question.entry.name))
+        assert go.wait(20)
+        return read_scan(question)
+
+    monkeypatch.setattr(cohort_widget, "read_scan", slow)
+    qtbot.mouseClick(dock.on, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(readers) == 1)
+    qtbot.mouseClick(dock.back, Qt.MouseButton.LeftButton)  # the window answers, though nothing has been read yet
+    assert dock.entry.name == NAME.format(1)
+    qtbot.mouseClick(dock.on, Qt.MouseButton.LeftButton)
+    assert all(name.endswith(NAME.format(1)) for name in names(viewer))
+    go.set()
     settled()
-    assert len(viewer.layers) == 7
-
-
-def test_the_window_answers_while_scans_are_read(opened, make_heartbeat):
-    _, _, dock, settled = opened()
-    with make_heartbeat() as heart:
-        for by in (1, -1, 1):
-            dock.step(by)
-            settled()
-    assert np.median(heart.gaps) < 20
-
-
-def test_asked_for_again_the_dock_comes_forward(opened):
-    viewer, *_ = opened()
-    open_cohort(viewer)
-    assert list(viewer.window.dock_widgets) == [TITLE]
-
-
-def test_a_folder_that_holds_no_cohort_is_told(opened, tmp_path, capsys):
-    _, _, dock, _ = opened()
-    dock.open_folder(tmp_path)
-    assert dock.cohort.folder != tmp_path
+    assert {thread for thread, _ in readers} == {THREAD_NAME}
+    assert [name for _, name in readers] == [NAME.format(2), NAME.format(2)]  # the one in between was never read
+    assert all(name.endswith(NAME.format(2)) for name in names(viewer))
 
 
 class TestFolders:

@@ -21,8 +21,8 @@ from .outliers import METRICS, RULE, numbers_of
 from .picture import RESIDUAL
 from .rows import Row
 
-MOST_PICTURES = 300
-"""Scans whose maps go into the page: those that are odd first. Browsers get slow with more."""
+MOST_PICTURES, MOST_CARDS = 300, 1000
+"""Scans whose maps, and whose histograms, go into the page: those that are odd first. Browsers get slow with more."""
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _ALL = (*PARAMETERS, RESIDUAL)
@@ -71,9 +71,8 @@ def write_cohort_report(path: Path, rows: Sequence[Row], title: str, asked: Mapp
     """
     done = [row for row in rows if row.record]
     shapes = {key: cohort_shapes([found for row in done if (found := _described(row, key))]) for key in _ALL}
-    odd_first = sorted(done, key=lambda row: not row.flags)
-    pictured = {row.task.name for row in odd_first[:MOST_PICTURES]}
-    cards = [_card(row, shapes, row.task.name in pictured) for row in odd_first]
+    odd_first = sorted(done, key=lambda row: not row.flags)[:MOST_CARDS]
+    cards = [_card(row, shapes, number < MOST_PICTURES) for number, row in enumerate(odd_first)]
     return write_page(
         path,
         _TEMPLATE,
@@ -84,7 +83,8 @@ def write_cohort_report(path: Path, rows: Sequence[Row], title: str, asked: Mapp
         stopped=[row for row in rows if row.status == "stopped"],
         flagged=[row for row in done if row.flags],
         cards=cards,
-        pictured=len(pictured),
+        pictured=min(MOST_PICTURES, len(cards)),
+        linked={row.task.name for row in odd_first},
         metrics=METRICS,
         table=[(row, _numbers(row)) for row in done],
         medians=_medians(done),

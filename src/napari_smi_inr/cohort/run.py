@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from .fitting import fit_all
 from .folder import REPORT, TABLE, claim
 from .report import write_cohort_report
 from .rows import COLUMNS, Row, fitted_before, rows_of
-from .scans import find_scans
+from .scans import Scan, find_scans
 from .shapes import ShapeTable
 from .task import WORK, Outcome, Request, Task
 
@@ -148,7 +148,7 @@ def fit_cohort(
     )
     root = scans[0].root
     claim(folder, root, request.identity, overwrite)
-    tasks = [Task(scan, request) for scan in scans]
+    tasks = [Task(scan, _about(scan, request)) for scan in scans]
     reporter = _Reporter(tasks, _others(source, tasks), root)
     outcomes: dict[str, Outcome] = {}
     with workers(cluster, getattr(config, "device", "cpu")) as client:
@@ -169,6 +169,11 @@ def _check(noise: Noise) -> None:
     require_jinja(EXTRA)
     if is_noise_file(noise):
         raise InputError("noise", f"{noise} is one map for many scans.", "Give a number, mppca or b0.")
+
+
+def _about(scan: Scan, request: Request) -> Request:
+    """What a worker needs to know of a scan: of a table only the rows that are about it."""
+    return request if request.table is None else replace(request, table=request.table.about(scan.entities))
 
 
 def _others(source: str | Path, tasks: Sequence[Task]) -> list[Task]:

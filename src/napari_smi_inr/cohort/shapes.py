@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ class ShapeTable:
             raise InputError(file, fault, "Name the columns in the first line, apart by tabs.")
         return cls(file, tuple(_row(file, number, line) for number, line in enumerate(lines, start=2)))
 
+    def about(self, entities: Mapping[str, str]) -> ShapeTable:
+        """The part of it that is about one scan: small enough to travel with its task."""
+        rows = [*self._by_subject.get("", ()), *self._by_subject.get(entities.get("sub", ""), ())]
+        return ShapeTable(self.path, tuple(self.rows[n] for n in sorted(rows) if _suits(self.rows[n][0], entities)))
+
+    @cached_property
+    def _by_subject(self) -> dict[str, list[int]]:
+        """Numbers of rows by the subject they are about; those about any under the empty label."""
+        known: dict[str, list[int]] = {}
+        for number, (about, _, _) in enumerate(self.rows):
+            known.setdefault(about.get("sub", ""), []).append(number)
+        return known
+
     def of(self, entities: Mapping[str, str], n_volumes: int) -> list[float] | None:
         """Shapes of a scan's volumes; None where no row is about it. Later rows go before earlier ones.
 
@@ -74,7 +88,7 @@ class ShapeTable:
         """
         known: dict[int, float] = {}
         for about, volume, shape in self.rows:
-            if all(entities.get(key) == label for key, label in about.items()):
+            if _suits(about, entities):
                 known |= dict.fromkeys(range(n_volumes) if volume is None else (volume,), shape)
         if not known:
             return None
@@ -104,6 +118,10 @@ def shapes_in(told: Mapping[str, Any], n_volumes: int, path: Path) -> list[float
     return [_shape(path, key, each) for each in values]
 
 
+def _suits(about: Mapping[str, str], entities: Mapping[str, str]) -> bool:
+    return all(entities.get(key) == label for key, label in about.items())
+
+
 def as_text(shapes: Sequence[float]) -> str:
     """Shapes as a ``.bdelta`` file holds them."""
     return " ".join(f"{shape:.10g}" for shape in shapes) + "\n"
@@ -115,7 +133,7 @@ def _row(path: Path, number: int, line: Mapping[str, Any]) -> tuple[Mapping[str,
     shape = _shape(path, where, cells.pop(_COLUMN))
     volume = cells.pop(_VOLUME, "")
     if volume not in _ANY and not volume.isdecimal():
-        raise InputError(path, f"{where}: {volume!r} is no number of a volume.", "Count from 0.")
+        raise InputError(path, f"says {volume!r} in {where}, which is no number of a volume.", "Count from 0.")
     about = {_NAMES.get(key, key): label for key, label in cells.items() if label not in _ANY}
     about = {key: label.removeprefix(f"{key}-") for key, label in about.items()}
     return about, None if volume in _ANY else int(volume), shape
@@ -129,4 +147,4 @@ def _shape(path: Path, where: str, value: Any) -> float:
         return float(value) if known is None else known
     except (TypeError, ValueError):
         remedy = f"Give numbers from -0.5 to 1, or a word: {', '.join(WORDS)}."
-        raise InputError(path, f"{where}: {value!r} is no b_delta.", remedy) from None
+        raise InputError(path, f"says {value!r} for {where}, which is no b_delta.", remedy) from None

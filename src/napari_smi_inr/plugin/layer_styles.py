@@ -115,7 +115,7 @@ def _add_image(
 ) -> Any:
     look = Look.of(symbol)
     data, scale, translate = world_array(values, affine)
-    options = look.options() | {"name": look.name + suffix, "contrast_limits": look.limits or _limits(values)}
+    options = look.options() | {"name": look.name + suffix, "contrast_limits": look.limits or limits_of(values)}
     layer = viewer.add_image(
         data, scale=scale, translate=translate, visible=visible, interpolation2d=interpolation, **options
     )
@@ -124,7 +124,8 @@ def _add_image(
     return layer
 
 
-def _limits(values: NDArray[np.floating]) -> tuple[float, float]:
+def limits_of(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Contrast limits that leave out the outliers of a map."""
     finite = values[np.isfinite(values)]
     low, high = (float(p) for p in np.percentile(finite, (1, 99))) if len(finite) else (0.0, 1.0)
     return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-3)

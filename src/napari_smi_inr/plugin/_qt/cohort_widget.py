@@ -54,6 +54,7 @@ class CohortWidget(Docked):
         super().__init__(napari_viewer)
         self.cohort: FinishedCohort | None = None
         self.layers = ScanLayers(napari_viewer)
+        self._shown = ""
         self._latest = Latest(_answer)
         self._latest.answered.connect(self._show)
         self._make_controls()
@@ -173,7 +174,8 @@ class CohortWidget(Docked):
         self.back.setEnabled(row > 0)
         self.on.setEnabled(row < self.scans.count() - 1)
         self.report.setEnabled(True)
-        self.details.setText(_told(entry))
+        still = f"\nThe maps are still those of {self._shown}." if self._shown and not entry.done else ""
+        self.details.setText(_told(entry) + still)
         if entry.done:
             self._latest.ask(Question(entry, bool(self.zoom.value)))
 
@@ -188,6 +190,7 @@ class CohortWidget(Docked):
         if self.entry is None or scan.entry.name != self.entry.name:
             return  # another is in hand by now
         self.layers.show(scan, self.map.value)
+        self._shown = scan.entry.name
         if self.zoom.value and scan.entry.field is None:
             self.details.setText(f"{_told(scan.entry)}\nThis scan has no field: its method fits voxels.")
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...cohort.finished import RESIDUAL, Entry, read_maps
 from .. import canvas_orientation
 from ..layer_origin import KEY, MapOrigin, VolumeOrigin
+from ..layer_styles import limits_of
 from ..napari_compat import unwrapped
 from ..parameter_look import Look
 from ..thumbnails import show_thumbnail
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 ZOOM = "zoom"
 """Key of the zoom layer among those of a scan."""
 
-_PERCENTILES = (1, 99)
 _KEPT = ("contrast_limits", "colormap", "gamma", "opacity", "blending")
 _RESIDUAL_LIMITS = (0.0, 3.0)
 
@@ -82,7 +79,7 @@ def read_scan(question: Question) -> ScanMaps:
         from ...inr.field_file import open_field
 
         opened = open_field(entry.field)
-    return ScanMaps(entry, placed, {symbol: _limits(values) for symbol, values in maps.items()}, opened)
+    return ScanMaps(entry, placed, {symbol: limits_of(values) for symbol, values in maps.items()}, opened)
 
 
 class ScanLayers:
@@ -180,9 +177,3 @@ class ScanLayers:
 
 def _look(key: str) -> Look:
     return Look("residual [noise σ]", "inferno", None, None) if key == RESIDUAL else Look.of(key)
-
-
-def _limits(values: NDArray[np.float32]) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    low, high = (float(p) for p in np.percentile(finite, _PERCENTILES)) if len(finite) else (0.0, 1.0)
-    return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-3)
