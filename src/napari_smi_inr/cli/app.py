@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..memory import is_out_of_memory
 from .demo import demo
 from .experiment import EPILOG, experiment
+from .fetch_sample import fetch_sample
 from .fit import fit
 from .info import info
 from .methods import methods
@@ -53,6 +54,7 @@ app.command()(fit)
 app.command()(methods)
 app.command()(sample)
 app.command()(simulate)
+app.command()(fetch_sample)
 app.command()(demo)
 app.command(epilog=EPILOG)(experiment)
 
