@@ -65,7 +65,7 @@ def published(tmp_path, monkeypatch):
         files[name] = Published(file.path, checksum, fingerprint(folder / file.path))
     handler = type("Own", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: handler(*given, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     monkeypatch.setenv("NO_PROXY", "*")
     address = f"http://127.0.0.1:{server.server_port}/"
