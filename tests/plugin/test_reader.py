@@ -10,7 +10,10 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.io.export import save_scan
-from napari_smi_inr.plugin.layer_origin import KEY, origin_of
+from napari_smi_inr.io.open_scan import OpenScan
+from napari_smi_inr.plugin import sample_data
+from napari_smi_inr.plugin.layer_origin import KEY, ScanOrigin, origin_of
+from napari_smi_inr.plugin.napari_compat import unwrapped
 from napari_smi_inr.plugin.reader import field_reader, nifti_reader, read_nifti
 from napari_smi_inr.plugin.zoom.session import session_of
 from scan_files import AFFINES, small_dataset
@@ -169,3 +172,38 @@ def test_a_damaged_field_is_refused_by_name(window, tmp_path):
     with pytest.raises(InputError, match=r"bad\.smi"):
         viewer.open(str(path), plugin=PLUGIN)
     assert not len(viewer.layers)
+
+
+class TestOpenBrain:
+    """The open scan of a brain among the samples, with files of our own in place of those to be fetched."""
+
+    @pytest.fixture
+    def brain(self, scan, monkeypatch):
+        found = OpenScan(scan.dwi, scan / "mask.nii.gz")
+        monkeypatch.setattr(sample_data, "fetch_scan", lambda: found)
+        return found
+
+    def test_what_was_fetched_before_opens_at_once(self, brain, make_napari_viewer_proxy, monkeypatch):
+        monkeypatch.setattr(sample_data, "cached_scan", lambda: brain)
+        viewer = make_napari_viewer_proxy()
+        viewer.open_sample("napari-smi-inr", "brain")
+        assert [layer.name for layer in viewer.layers] == ["dwi", "mask"]
+
+    def test_what_was_not_is_added_once_it_is_there(self, brain, make_napari_viewer_proxy, monkeypatch, qtbot):
+        monkeypatch.setattr(sample_data, "cached_scan", lambda: None)
+        viewer = make_napari_viewer_proxy()
+        assert sample_data.open_brain() == []
+        assert "Fetching 54 MB" in notification_manager.records[-1].message
+        qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
+        assert isinstance(origin_of(unwrapped(viewer).layers["dwi"]), ScanOrigin)
+
+    def test_without_a_network_that_is_said(self, make_napari_viewer_proxy, monkeypatch, qtbot):
+        def offline():
+            raise InputError("https://…", "could not be fetched (no connection).", "Is this machine connected?")
+
+        monkeypatch.setattr(sample_data, "cached_scan", lambda: None)
+        monkeypatch.setattr(sample_data, "fetch_scan", offline)
+        viewer = make_napari_viewer_proxy()
+        sample_data.open_brain()
+        qtbot.waitUntil(lambda: "no connection" in notification_manager.records[-1].message, timeout=10_000)
+        assert len(viewer.layers) == 0

@@ -16,6 +16,7 @@ from .cohort import cohort
 from .demo import demo
 from .doctor import doctor
 from .experiment import EPILOG, experiment
+from .fetch_sample import fetch_sample
 from .fit import fit
 from .info import info
 from .methods import methods
@@ -56,6 +57,7 @@ app.command()(cohort)
 app.command()(methods)
 app.command()(sample)
 app.command()(simulate)
+app.command()(fetch_sample)
 app.command()(demo)
 app.command()(doctor)
 app.command(epilog=EPILOG)(experiment)

@@ -76,6 +76,7 @@ class DataSection(QWidget):
             "Largest b-value that counts as b = 0 [s/mm²]",
             "Volumes up to this b-value [s/mm²] count as b = 0. Raise it where a scanner's b = 0 has some weighting.",
         )
+        self.b0.native.setSuffix(" s/mm²")
         self.sidecars = {key: _file_choice(name, tip) for key, (name, tip) in _SIDECARS.items()}
         self.noise = named(
             LineEdit(label="Noise σ"),
