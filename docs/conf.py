@@ -20,7 +20,6 @@ version = release = version_of(project)
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "myst_parser",
@@ -44,17 +43,6 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
-
-# Only where the library's own pages can be reached; a build without a network says so and goes on.
-intersphinx_mapping = (
-    {
-        "python": ("https://docs.python.org/3", None),
-        "numpy": ("https://numpy.org/doc/stable", None),
-        "napari": ("https://napari.org/stable", None),
-    }
-    if os.environ.get("READTHEDOCS") or os.environ.get("CI")
-    else {}
-)
 
 copybutton_prompt_text = "$ "
 sphinx_gallery_conf = {
