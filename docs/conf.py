@@ -50,6 +50,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r".*\.py",
     "download_all_examples": False,
+    "image_scrapers": ("matplotlib", "drawn.scrape"),
     "show_memory": False,
     "abort_on_example_error": True,
     "within_subsection_order": "FileNameSortKey",
