@@ -20,7 +20,6 @@ version = release = version_of(project)
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "myst_parser",
@@ -45,23 +44,13 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
 
-# Only where the library's own pages can be reached; a build without a network says so and goes on.
-intersphinx_mapping = (
-    {
-        "python": ("https://docs.python.org/3", None),
-        "numpy": ("https://numpy.org/doc/stable", None),
-        "napari": ("https://napari.org/stable", None),
-    }
-    if os.environ.get("READTHEDOCS") or os.environ.get("CI")
-    else {}
-)
-
 copybutton_prompt_text = "$ "
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r".*\.py",
     "download_all_examples": False,
+    "image_scrapers": ("matplotlib", "drawn.scrape"),
     "show_memory": False,
     "abort_on_example_error": True,
     "within_subsection_order": "FileNameSortKey",

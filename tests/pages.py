@@ -69,6 +69,8 @@ def link_targets(page):
 
 def _in_tree(target, folder):
     """The file behind a relative link, or behind an absolute one to this project."""
+    if target.startswith(SITE + "gallery/"):
+        return ROOT / "docs" / "examples"
     if target.startswith(SITE):
         return ROOT / "docs" / target.removeprefix(SITE).replace(".html", ".md")
     for home in (RAW, f"{REPOSITORY}/blob/main/", f"{REPOSITORY}/tree/main/"):

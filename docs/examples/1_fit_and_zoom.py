@@ -25,13 +25,13 @@ print(f"finest detail {field.detail:.1f} mm, {field.quality['epochs']:g} epochs"
 # %%
 # Maps at the voxel centres, beside the truth.
 
-draw_maps({"inr": field.maps()}, data.affine, ["Di", "f", "p2"], truth=data.truth.maps())
+figure = draw_maps({"inr": field.maps()}, data.affine, ["Di", "f", "p2"], truth=data.truth.maps())
 
 # %%
 # And between them: the fitted map, interpolated, against the field itself and the true values at every fine point.
 
 comparison = compare_interpolation(field, field.maps(), data.truth, "p2", factor=8, plane=2)
-draw_comparison(comparison, (15.0, 45.0, 42.0, 72.0))
+figure = draw_comparison(comparison, (15.0, 45.0, 42.0, 72.0))
 
 # %%
 # A single point can be asked, too; positions are millimetres of the scanner.

@@ -36,14 +36,14 @@ print("tissue one", one.numpy(), "other", other.numpy().round(2), f"largest diff
 # %%
 # With linear encoding the two lie on top of each other, with spherical b-tensors they do not.
 
-figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
+_, panels = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 for axes, (name, shape) in zip(panels, {"linear": 1.0, "spherical": 0.0}.items(), strict=True):
     for label, tissue in {"Di > De": one, "Di < De": other}.items():
         axes.semilogy(b, signals(tissue[None], shape)[0, :, 0], "o-", ms=4, label=label)
     axes.set(title=f"{name} encoding", xlabel="b [ms/µm²]")
 panels[0].set_ylabel("signal, mean over directions")
 panels[0].legend()
-figure.tight_layout()
+plt.tight_layout()
 
 # %%
 # The program says so of any protocol.

@@ -25,7 +25,7 @@ fits = {
 truth = data.truth.maps()
 symbols = ["Di", "De", "Dp", "f"]
 pairs = {name: {s: (fit.maps()[s], truth[s]) for s in symbols} for name, fit in fits.items()}
-draw_densities(pairs, symbols)
+figure = draw_densities(pairs, symbols)
 
 # %%
 # Root mean square errors over the mask:

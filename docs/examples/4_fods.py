@@ -20,7 +20,7 @@ field = smi.fit(data, lmax=4, seed=0)
 
 box: VoxelBox = ((8, 15), (9, 10), (1, 4))
 grids = {f"{factor}x": sample_fods(field, "coronal", 9, box, factor) for factor in (1, 3)}
-draw_fods(grids, field.affine, field.maps()["p2"], axis="coronal", index=9, box=box)
+figure = draw_fods(grids, field.affine, field.maps()["p2"], axis="coronal", index=9, box=box)
 
 # %%
 # Maps, FOD (MRtrix basis) and the field file, each with a record of how it came about.

@@ -10,8 +10,9 @@ import pytest
 
 from pages import ROOT
 
-_NOT_COPIED = shutil.ignore_patterns(
-    ".*_cache", ".git", ".tox", ".venv", "__pycache__", "*.egg-info", "_build", "dist", "gallery", "generated"
+_MADE_HERE = (
+    *(".*_cache", ".git", ".tox", ".venv", "__pycache__", "*.egg-info"),
+    *("_build", "dist", "gallery", "generated"),
 )
 
 
@@ -27,7 +28,7 @@ class Built:
 def built(tmp_path_factory):
     """Build as ``python -m build`` does, but with the setuptools that is here: without a network."""
     folder = tmp_path_factory.mktemp("release")
-    tree = shutil.copytree(ROOT, folder / "tree", ignore=_NOT_COPIED)
+    tree = shutil.copytree(ROOT, folder / "tree", ignore=shutil.ignore_patterns(*_MADE_HERE))
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "out"), str(tree)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
