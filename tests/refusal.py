@@ -28,6 +28,6 @@ def faults_of(error):
             found.append(f"its {name} is no sentence: {text!r}")
     if isinstance(error.fault, str) and re.match(r"[A-Z]{2}", error.fault):
         found.append(f"its fault does not go on from a name: {error.fault!r}")
-    if isinstance(error.remedy, str) and not re.match(r"[A-Z'\"][^A-Z]", error.remedy):
+    if isinstance(error.remedy, str) and (error.remedy.isupper() or not re.match(r"[A-Z'\"]", error.remedy)):
         found.append(f"its remedy is not written as a sentence: {error.remedy!r}")
     return found
