@@ -13,7 +13,7 @@ import pytest
 
 import napari_smi_inr as smi
 from bids_sets import QUICK, qsiprep_set
-from napari_smi_inr.cohort.cluster import ClusterOptions, visible_cards
+from napari_smi_inr.cohort.cluster import ClusterOptions, processes_for, visible_cards
 from napari_smi_inr.cohort.fitting import _outcome, fit_all
 from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.cohort.scans import find_scans
@@ -210,6 +210,11 @@ def test_each_worker_has_a_card_of_its_own_where_there_are_cards(monkeypatch):
     assert visible_cards() == ["2", "GPU-7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_cards() == []
+
+
+@pytest.mark.parametrize(("cores", "memory", "n"), [(8, 64e9, 8), (8, 17e9, 4), (8, 1e9, 1), (2, float("inf"), 2)])
+def test_there_are_no_more_fits_at_a_time_than_memory_has_room_for(cores, memory, n):
+    assert processes_for(cores, memory) == n
 
 
 SBATCH = """#!/bin/sh
