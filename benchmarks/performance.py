@@ -169,6 +169,9 @@ def variants(plain: Any) -> Iterator[tuple[str, float, Any, dict[str, Any]]]:
     planar[planar == 0.8] = -0.5
     yield "negative b_delta", 1.05, smi.simulate(seed=1, protocol=replace(plain.acquisition, b_delta=planar)), {}
     yield "354 volumes / 154", 1.3, smi.simulate(seed=1, protocol=larger_protocol(2.3)), {}
+    scatter = 1.0 + 0.01 * np.random.default_rng(0).standard_normal(plain.acquisition.n_volumes)
+    scattered = replace(plain.acquisition, b=plain.acquisition.b * scatter)
+    yield "a b-value for each volume", 1.3, smi.simulate(seed=1, protocol=scattered), {}
     yield "a protocol for each voxel", 1.5, smi.simulate(seed=1, deviation=0.05), {}
 
 

@@ -128,10 +128,10 @@ def test_where_there_is_nothing_to_resume_the_fit_begins(run, whole, tmp_path):
 
 
 def test_a_method_that_keeps_nothing_cannot_resume(scan, tmp_path):
-    given = ["fit", scan / "dwi.nii.gz", "--out", tmp_path / "out", "--method", "nlls", "--resume"]
+    given = ["fit", scan / "dwi.nii.gz", "--out", tmp_path / "out", "--method", "smi", "--resume"]
     result = CliRunner().invoke(app, [str(word) for word in given])
     assert result.exit_code == 2
-    assert re.fullmatch(r"Error: --resume: nlls keeps no checkpoints.*\n", result.stderr)
+    assert re.fullmatch(r"Error: --resume: smi keeps no checkpoints.*\n", result.stderr)
 
 
 @pytest.fixture

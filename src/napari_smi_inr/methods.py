@@ -56,7 +56,10 @@ METHODS: dict[str, Method] = {
         ("baselines.network.fit", "network_steps"),
     ),
     "nlls": Method(
-        "nonlinear least squares", ("baselines.nlls.config", "NllsConfig"), ("baselines.nlls.fit", "nlls_steps")
+        "nonlinear least squares",
+        ("baselines.nlls.config", "NllsConfig"),
+        ("baselines.nlls.fit", "nlls_steps"),
+        keeps=True,
     ),
     "smi": Method(
         "SMI, polynomial regression", ("baselines.smi.config", "SmiConfig"), ("baselines.smi.fit", "smi_steps")

@@ -124,6 +124,20 @@ def test_a_scan_interpolated_in_k_space_is_noticed(phantom, measured):
     assert named(check_noise(measured(phantom, signal=signal, mask=mask))) == ["Noise is smooth"]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")  # dipy's own: empty patches, few of them
+def test_denoising_by_mp_pca_is_noticed_and_judged(phantom, measured):
+    """It makes the noise of neighbours alike, and leaves less of it than the fit is told."""
+    localpca = pytest.importorskip("dipy.denoise.localpca")
+    part = np.s_[6:22, 6:22]
+    denoised = localpca.mppca(phantom.signal[part], mask=phantom.mask[part], patch_radius=2)
+    scan = measured(phantom, signal=denoised.astype(np.float32), mask=phantom.mask[part])
+    scan = dataclasses.replace(scan, noise=phantom.noise[part])
+    assert "Noise is smooth" in named(check_noise(scan))
+    quality = smi.fit(scan, lmax=2, epochs=12, device="cpu").quality
+    assert quality["error_over_noise"]["ratio"] < 0.6
+    assert "look denoised" in quality["verdict"]
+
+
 def test_findings_go_into_the_record(phantom):
     found = check_scan(with_findings(phantom, ()))
     low = smi.simulate((28, 28, 8), snr=6, lmax=2, noise="rician")

@@ -96,6 +96,14 @@ class TestGoingOn:
         assert json.dumps(other.quality) == json.dumps(one.quality)  # NaN is NaN
         assert other.config == one.config
 
+    @pytest.mark.parametrize("batches", [3, 13])  # as corrections are found, and as they are taken over
+    def test_so_does_one_with_gradients_of_each_voxels_own(self, path, batches):
+        scan = smi.simulate(shape=(6, 6, 3), voxel_size=4.0, snr=50, lmax=2, deviation=0.05)
+        settings = config(batch_size=10)
+        cut_short(scan, settings, path, batches)
+        other = last(fit_steps(scan, settings, Keep(path, resume=True))).field()
+        np.testing.assert_array_equal(other.fod_map(), last(fit_steps(scan, settings)).field().fod_map())
+
     def test_also_when_cut_short_again_and_again(self, tiny_dataset, path):
         cut_short(tiny_dataset, config(), path, 5)
         for _ in range(3):
@@ -147,7 +155,7 @@ class TestPace:
         while not kept.due:
             now[0] += 1.0
         assert now[0] == 20.0
-        kept.write(state, 0.0)
+        kept.write(state, 0.0, 0.5)
         while not kept.due:
             now[0] += 1.0
         assert now[0] == 20.0 + 3.0 + 3.0 / SHARE
@@ -201,7 +209,7 @@ def no_checkpoint(dataset, settings, path):
 
 
 def from_the_future(dataset, settings, path):
-    edit(path, lambda header: header.update(version=2))
+    edit(path, lambda header: header.update(version=3))
 
 
 def weights_are_no_numbers(dataset, settings, path):

@@ -9,8 +9,8 @@ import torch
 import napari_smi_inr as smi
 from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.errors import InputError
+from napari_smi_inr.inr.common_signal import SignalModel
 from napari_smi_inr.inr.config import FitConfig
-from napari_smi_inr.inr.loss import SignalModel
 from napari_smi_inr.inr.network import Tissue
 from napari_smi_inr.inr.problem import Problem, held_out_volumes
 from napari_smi_inr.parameters import KERNEL_PARAMETERS
@@ -203,6 +203,15 @@ def test_the_noise_is_known_from_what_no_tissue_explains(snr):
     fit = problem(dataset)
     expected = np.mean(np.square(dataset.noise[dataset.mask] / fit.scale))
     assert fit.noise_variance == pytest.approx(expected, rel=0.05)
+
+
+def test_b_values_that_scatter_leave_the_noise_to_be_seen():
+    plain = paper_protocol()
+    scatter = 1.0 + 0.01 * np.random.default_rng(0).standard_normal(plain.n_volumes)
+    protocol = Acquisition(plain.b * scatter, plain.b_delta, plain.directions)
+    fit = problem(dataset := smi.simulate((10, 10, 3), voxel_size=8.0, snr=20, seed=3, protocol=protocol))
+    assert fit.measured.shape[1] < 80  # of 146
+    assert fit.noise_variance == pytest.approx(np.mean(np.square(dataset.noise[dataset.mask] / fit.scale)), rel=0.05)
 
 
 def test_a_given_noise_level_is_taken_as_it_is():

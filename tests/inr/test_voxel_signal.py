@@ -11,8 +11,8 @@ from scipy.special import dawsn
 import napari_smi_inr as smi
 from napari_smi_inr.acquisition import Acquisition, voxel_gradients
 from napari_smi_inr.inr import sphere_signal, voxel_signal
+from napari_smi_inr.inr.common_signal import SignalModel
 from napari_smi_inr.inr.config import FitConfig
-from napari_smi_inr.inr.loss import SignalModel
 from napari_smi_inr.inr.network import Tissue
 from napari_smi_inr.inr.problem import Problem
 from napari_smi_inr.inr.voxel_signal import VoxelSignalModel
@@ -248,8 +248,10 @@ def true_tissue(dataset, scale, voxels=slice(None)):
 
 def misfits(dataset, **settings):
     p = problem(dataset, **settings)
-    data = p.misfit(true_tissue(dataset, p.scale), torch.arange(p.n_voxels))
-    return p.per_measurement(float(data)), p.held_out_error(true_tissue(dataset, p.scale, p.judged))
+    truth, everyone = true_tissue(dataset, p.scale), torch.arange(p.n_voxels)
+    p.correct(truth, everyone)
+    data = float(p.misfit(truth, everyone)) / p.measured.shape[1]
+    return np.sqrt(data) * p.scale / p.typical, p.held_out_error(true_tissue(dataset, p.scale, p.judged))
 
 
 def test_without_noise_the_truth_has_no_misfit_once_corrected(clean):
@@ -268,7 +270,18 @@ def test_the_rician_loss_takes_each_voxels_gradients_too(noisy, model):
         problem(noisy, loss="rician", gradient_model=model, correct_gradients=correct) for correct in (True, False)
     )
     everyone, truth = torch.arange(p.n_voxels), true_tissue(noisy, p.scale)
+    p.correct(truth, everyone)
     assert p.misfit(truth, everyone) < ignored.misfit(truth, everyone) - 10
+
+
+def test_the_loss_is_told_a_measurement_whatever_is_left_out(noisy):
+    """Noise is all the truth leaves: in what is predicted, and in what the reduction does without."""
+    p = problem(noisy)
+    truth, everyone = true_tissue(noisy, p.scale), torch.arange(p.n_voxels)
+    p.correct(truth, everyone)
+    told = p.per_measurement(float(p.misfit(truth, everyone)))
+    sigma = np.sqrt(np.mean(np.square(noisy.noise[noisy.mask]))) / p.typical
+    assert told == pytest.approx(sigma, rel=0.1)
 
 
 def test_held_out_volumes_stay_out_of_reach(noisy):

@@ -387,6 +387,7 @@ def test_the_section_does_what_its_controls_say(compared, qtbot):
     assert len(comparison.changed) == 0
     viewer.add_image(np.zeros((3, 4, 4)))  # nobody listens any more
     viewer.window.remove_dock_widget(section)
+    section.deleteLater()  # napari leaves it without a parent
 
 
 def test_the_section_may_be_opened_in_the_midst_of_a_comparison(compared, tiny_field, monkeypatch):
@@ -407,6 +408,7 @@ def test_the_section_may_be_opened_in_the_midst_of_a_comparison(compared, tiny_f
     assert comparison.mode is Mode.SWIPE
     section.close_section()
     viewer.window.remove_dock_widget(section)
+    section.deleteLater()  # napari leaves it without a parent
 
 
 @pytest.mark.parametrize("orientation", [("up", "right"), ("down", "left")])

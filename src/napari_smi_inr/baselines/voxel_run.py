@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
+from ..estimation.keep import Keep
 from ..estimation.record import provenance
 from ..estimation.settings import Settings
 from ..estimation.step import STEP_SECONDS, Losses, Step
 from ..estimation.voxel_fit import VoxelFit
+from ..inr.checkpoint import Checkpoints
+from ..inr.state import State
 from ..parameters import SCALARS
 from ..signal_model.spherical_harmonics import n_coefficients
 
@@ -44,23 +48,44 @@ class VoxelRun:
         What is fitted, how and where.
     started
         When the work began, on the clock of :func:`time.perf_counter`: preparations count too.
+    keep
+        Where the voxels done are kept, for the case that the fit is cut short, and whether to go on from there.
+
+    Raises
+    ------
+    InputError
+        If what is to be gone on from is missing, damaged or of another fit.
     """
 
-    def __init__(self, dataset: DiffusionDataset, config: Settings, device: Any, started: float | None = None) -> None:
+    def __init__(
+        self,
+        dataset: DiffusionDataset,
+        config: Settings,
+        device: Any,
+        started: float | None = None,
+        keep: Keep | None = None,
+    ) -> None:
         self.dataset, self.config, self.device = dataset, config, device
+        self._checkpoints, self._note = Checkpoints(keep, dataset, config), ""
         n = dataset.n_voxels
         self._scalars = np.full((n, len(SCALARS)), np.nan, dtype=np.float32)
         self._fod = np.zeros((n, n_coefficients(config.lmax)), dtype=np.float32)
         self._done = np.zeros(n, dtype=bool)
         self._squared, self._known = 0.0, 0
         self.worked = 0.0 if started is None else time.perf_counter() - started
-        self.training: dict[str, Any] = {}
+        self.training: dict[str, Any] = {}  # what is told of it beside the result
+        self.counts: dict[str, Any] = {}  # what a method has counted, in JSON's types; kept with the voxels done
         self.noise: NDArray[np.floating] | None = None
+        if begun := self._checkpoints.read():
+            self.worked = begun.worked
+            with self._checkpoints.blamed():
+                self._restore(begun.state)
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """(N,) the order in which voxels are to be fitted: random, the same every time."""
-        return np.random.default_rng(0).permutation(len(self._done))
+        """(N,) the order in which voxels not yet done are to be fitted: random, the same every time."""
+        order = np.random.default_rng(0).permutation(len(self._done))
+        return order[~self._done[order]]
 
     def steps(self, solve: Solve, first_batch: int = 256) -> Iterator[Step]:
         """Solve batch after batch, each sized to take about as long as a step should."""
@@ -68,14 +93,41 @@ class VoxelRun:
 
     def follow(self, solved: Iterator[tuple[NDArray[np.intp], Solution]]) -> Iterator[Step]:
         """Take in voxels as they are solved, a step for each lot; the time between lots is the work."""
-        before, n_done, n = self.worked, 0, len(self._done)
+        before, n_new, n_left = self.worked, 0, len(self.order)
+        if n_left == 0:  # it was cut short after all was done
+            yield self._step(0.0)
         began = time.perf_counter()
-        for voxels, solution in solved:
-            self._take(voxels, solution)
-            self.worked += time.perf_counter() - began
-            n_done += len(voxels)
-            yield self._step(n_done, (self.worked - before) / n_done * (n - n_done))
-            began = time.perf_counter()
+        try:
+            for voxels, solution in solved:
+                self._take(voxels, solution)
+                self.worked += time.perf_counter() - began
+                n_new += len(voxels)
+                if self._checkpoints.due:
+                    self._keep()
+                yield self._step((self.worked - before) / n_new * (n_left - n_new))
+                began = time.perf_counter()
+        except GeneratorExit:  # stopped: who wants to can go on from here
+            self._keep()
+            raise
+
+    def _keep(self) -> None:
+        """Write down which voxels are done, and what was found there."""
+        self._note = self._checkpoints.write(self._state(), self.worked, float(self._done.mean()))
+
+    def _state(self) -> State:
+        tensors = {"scalars": self._scalars, "fod": self._fod, "done": self._done}
+        numbers = {"squared": self._squared, "known": self._known, "counts": self.counts, "training": self.training}
+        return State({name: torch.from_numpy(array) for name, array in tensors.items()}, numbers)
+
+    def _restore(self, state: State) -> None:
+        done = state.tensor("done", self._done.shape, torch.bool).numpy()
+        scalars, fod = (state.tensors[name].numpy() for name in ("scalars", "fod"))
+        if scalars.shape != self._scalars.shape or fod.shape != self._fod.shape:
+            raise ValueError("its voxels do not fit its settings")
+        self._scalars[done], self._fod[done], self._done = scalars[done], fod[done], done.copy()
+        self._squared, self._known = state.number("squared"), state.count("known")
+        self.training.update(state.numbers["training"])
+        self.counts.update(state.numbers["counts"])
 
     def _batches(self, solve: Solve, size: int) -> Iterator[tuple[NDArray[np.intp], Solution]]:
         order, start = self.order, 0
@@ -100,14 +152,15 @@ class VoxelRun:
     def _rms(self) -> float:
         return float(np.sqrt(self._squared / self._known)) if self._known else float("nan")
 
-    def _step(self, done: int, left: float) -> Step:
+    def _step(self, left: float) -> Step:
         return Step(
             phase="fit",
-            iteration=done,
+            iteration=int(self._done.sum()),
             n_iterations=len(self._done),
             losses=Losses(data=self._rms),
             elapsed=self.worked,
             remaining=left,
+            notes=(self._note,) if self._note else (),
             _field=self.result,
         )
 

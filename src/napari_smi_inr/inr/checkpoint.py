@@ -6,6 +6,7 @@ versions of the libraries count as well, for other ones might draw other random 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,15 +19,16 @@ import torch
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..estimation.keep import Keep
+from ..estimation.settings import Settings
 from ..io.files import output_folder
 from ..memory import is_out_of_memory
-from .config import FitConfig
 from .state import State
 from .tensor_file import Build, damaged, read_tensors, write_tensors
 
-_KNOWN = {"format": "napari-smi-inr checkpoint", "version": 1}
+_KNOWN = {"format": "napari-smi-inr checkpoint", "version": 2}
 _PACKAGES = ("napari-smi-inr", "torch")
 _REMEDY = "Remove it, and fit from the beginning."
+_UNKEPT = "The fit is not kept for the case that it is cut short:"
 
 SHARE = 0.01
 """Largest share of the time that writing them may take."""
@@ -37,7 +39,7 @@ class Checkpoint(NamedTuple):
 
     state: State
     worked: float  # seconds
-    config: FitConfig  # as asked for, not settled
+    config: dict[str, Any]  # the settings asked for, unchecked
     fraction: float  # of the work done
 
 
@@ -49,11 +51,13 @@ class Checkpoints:
     keep
         Where; None for nowhere.
     dataset, config, settled
-        The scan, what was asked for, and what became of it once the scan was known.
+        The scan, what was asked for, and what became of it once the scan was known, where that differs.
     """
 
-    def __init__(self, keep: Keep | None, dataset: DiffusionDataset, config: FitConfig, settled: FitConfig) -> None:
-        self._keep, self._dataset, self._config, self._settled = keep, dataset, config, settled
+    def __init__(
+        self, keep: Keep | None, dataset: DiffusionDataset, config: Settings, settled: Settings | None = None
+    ) -> None:
+        self._keep, self._dataset, self._config, self._settled = keep, dataset, config, settled or config
         self._known: dict[str, Any] | None = None
         self._next = time.monotonic() + (keep.interval if keep is not None else 0.0)
 
@@ -80,24 +84,24 @@ class Checkpoints:
 
         return _read(path, build)
 
-    def write(self, state: State, worked: float) -> str:
-        """Write one, if there is a place for it; returns what went wrong, if anything did.
+    def write(self, state: State, worked: float, fraction: float) -> str:
+        """Write one, if there is a place for it; returns what went wrong, in a sentence, if anything did.
 
         The fit need not end for that: its state is still in memory.
         """
         if self._keep is None:
             return ""
-        header = {**_KNOWN, "of": self._of, "config": self._config.model_dump(), "worked": worked}
+        header = {**_KNOWN, "of": self._of, "config": self._config.model_dump(), "worked": worked, "fraction": fraction}
         began = time.monotonic()
         try:
             output_folder(self._keep.path.parent)
             write_tensors(self._keep.path, state.tensors, {**header, "numbers": state.numbers})
         except InputError as error:
-            return str(error)
+            return f"{_UNKEPT} {error}"
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return "Memory has run out."
+            return f"{_UNKEPT} Memory has run out."
         finally:
             ended = time.monotonic()
             self._next = ended + max(self._keep.interval, (ended - began) / SHARE)
@@ -141,9 +145,10 @@ def _read(path: Path, build: Build[Checkpoint]) -> Checkpoint:
 
 
 def _checkpoint(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Checkpoint:
-    state, config = State(tensors, dict(header["numbers"])), FitConfig.model_validate(header["config"])
-    fraction = state.part("fit").count("done") / max(1, state.part("schedule").count("end"))
-    return Checkpoint(state, float(header["worked"]), config, fraction)
+    fraction, worked = float(header["fraction"]), float(header["worked"])
+    if not (0.0 <= fraction <= 1.0 and 0.0 <= worked < math.inf):
+        raise ValueError("its progress is none")
+    return Checkpoint(State(tensors, dict(header["numbers"])), worked, dict(header["config"]), fraction)
 
 
 def _compare(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
+from .common_signal import SignalModel
 from .config import FitConfig
-from .loss import SignalModel
 from .model import published_detail
 from .problem import Problem
 

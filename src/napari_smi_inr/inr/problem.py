@@ -12,10 +12,12 @@ from ..acquisition import B0_THRESHOLD, Acquisition
 from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..sampling.coordinates import voxel_to_world
-from .common_slopes import CommonSlopes
+from .common_signal import SignalModel
 from .config import FitConfig
-from .loss import Nonnegativity, SignalModel, rician_mean, rician_nll, squared_error
+from .corrected_signal import CorrectedSignal
+from .loss import Nonnegativity, rician_mean, rician_nll, squared_error
 from .network import Tissue
+from .state import State
 from .voxel_points import voxel_offsets
 from .voxel_signal import VoxelSignalModel
 
@@ -93,19 +95,16 @@ class Problem:
         signal = torch.from_numpy(np.asarray(dataset.signal[dataset.mask], dtype=np.float32) / np.float32(self.scale))
         signal = signal.clamp(min=0.0) if config.clip_negative else signal
         self._hold_out(signal, dataset, config, device)
-        rician = config.loss == "rician"
-        self.signal_model = self._followed(dataset, config, reduced=not rician).to(device)
-        self.sigma = _sigma(dataset, self.scale).to(device) if rician else None
+        self.signal_model = self._trained(dataset, config).to(device)
+        self.sigma = _sigma(dataset, self.scale).to(device) if config.loss == "rician" else None
         trained = signal[:, ~self.held].to(device)
         self.measured = self.signal_model.measure(trained)
-        # What the reduction leaves out of a squared error: the part of the data no tissue could explain.
-        unexplained = (trained.square().sum() - self.measured.square().sum()) / len(trained)
-        self._unexplained = max(0.0, float(unexplained))
         self.noise_variance = (
             _noise_variance(trained, dataset, ~self.held, config)
             if self.sigma is None
             else float(self.sigma.square().mean())
         )
+        self._unexplained = self._left_out(trained)
         self.nonnegativity = Nonnegativity(config.lmax).to(device)
 
     def _hold_out(
@@ -120,12 +119,23 @@ class Problem:
             self.held_model = _signal_model(dataset, self.held, config, voxels=judged).to(device)
             self.held_signal = self.held_model.measure(signal[judged][:, self.held].to(device))
 
-    def _followed(self, dataset: DiffusionDataset, config: FitConfig, *, reduced: bool) -> SignalModel | CommonSlopes:
-        """What predicts the trained volumes, with slopes to go down by."""
+    def _trained(self, dataset: DiffusionDataset, config: FitConfig) -> SignalModel | CorrectedSignal:
+        """What predicts the trained volumes; of them, no more than a squared loss can see."""
+        reduced = config.loss != "rician"
         model = _signal_model(dataset, ~self.held, config, reduced=reduced)
         if isinstance(model, SignalModel):
             return model
-        return CommonSlopes(model, SignalModel(dataset.acquisition.select(~self.held), config.lmax, reduced=True))
+        common = SignalModel(dataset.acquisition.select(~self.held), config.lmax, reduced=reduced)
+        return CorrectedSignal(model, common, self.n_voxels)
+
+    def _left_out(self, trained: torch.Tensor) -> float:
+        """What the reduction leaves out of a squared error: the part of the data no tissue could explain.
+
+        Where gradients deviate, some of what the common protocol cannot explain the voxels' own can: all but noise.
+        """
+        if isinstance(self.signal_model, CorrectedSignal):
+            return self.noise_variance * (trained.shape[1] - self.measured.shape[1])
+        return max(0.0, float(trained.square().sum() - self.measured.square().sum()) / len(trained))
 
     @property
     def n_voxels(self) -> int:
@@ -153,6 +163,20 @@ class Problem:
             return squared_error(predicted, measured)
         return rician_nll(predicted, measured, self.sigma[voxels])
 
+    def correct(self, tissue: Tissue, voxels: torch.Tensor) -> None:
+        """Bring what gradients of their own do to these n voxels up to date with the tissue at their n·K points."""
+        if isinstance(self.signal_model, CorrectedSignal):
+            self.signal_model.correct(tissue, voxels)
+
+    def state(self) -> State:
+        """What changes as the fit goes on."""
+        return self.signal_model.state() if isinstance(self.signal_model, CorrectedSignal) else State({}, {})
+
+    def restore(self, state: State) -> None:
+        """Go back, or on; a ValueError or KeyError if the state cannot be of this fit."""
+        if isinstance(self.signal_model, CorrectedSignal):
+            self.signal_model.restore(state)
+
     def per_measurement(self, misfit: float) -> float:
         """A mean of :meth:`misfit` as ``Losses.data`` states it."""
         share = (misfit + self._unexplained) / int((~self.held).sum())
@@ -171,7 +195,7 @@ class Problem:
         return float((expected - self.held_signal).square().mean().sqrt()) * self.scale / self.typical
 
     def _predict(
-        self, model: SignalModel | VoxelSignalModel | CommonSlopes, tissue: Tissue, voxels: torch.Tensor
+        self, model: SignalModel | VoxelSignalModel | CorrectedSignal, tissue: Tissue, voxels: torch.Tensor
     ) -> torch.Tensor:
         """(n, R) signal of n voxels, each the mean over its K points."""
         predicted: torch.Tensor = model(tissue, voxels)

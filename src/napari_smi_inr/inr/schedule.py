@@ -20,6 +20,10 @@ _PATIENCE = 0.15
 epochs and down again."""
 
 
+_CORRECTED_EVERY, _SETTLED = 4, 0.1
+"""Corrections of the signal are found anew in every so many epochs, and in all once the rate is below this."""
+
+
 class Schedule:
     """Learning rate, as a factor of its peak, at each step; can be told to end early.
 
@@ -46,6 +50,10 @@ class Schedule:
             return self._hot * _falling((step - self._cool_from) / (self.end - self._cool_from))
         warm = WARM_UP * self.end
         return 1.0 - _falling(step / warm) if step < warm else _falling((step - warm) / (self.end - warm))
+
+    def corrects(self, step: int) -> bool:
+        """Whether corrections that change slowly with the tissue are to be found anew in a step."""
+        return step // self.batches % _CORRECTED_EVERY == 0 or self.rate(step) < _SETTLED
 
     def cool_down(self, step: int) -> None:
         """End soon: let the rate fall to nothing from here. Does nothing the second time, or near the end."""

@@ -161,6 +161,7 @@ class Trainer:
             "adam": self._adam.state(),
             "schedule": self.schedule.state(),
             "watch": self.watch.state(),
+            "problem": self.problem.state(),
             "setbacks": self.setbacks.state(),
         }
         return State.of(parts)
@@ -186,6 +187,7 @@ class Trainer:
         self._adam.restore(state.part("adam"))
         self.schedule.restore(state.part("schedule"))
         self.watch.restore(state.part("watch"))
+        self.problem.restore(state.part("problem"))
         self.setbacks.restore(state.part("setbacks"))
         weights, order = self._adam.weights, own.tensor("order", self._order.shape, torch.int64)
         if not torch.equal(order.cpu().sort().values, torch.arange(self.problem.n_voxels)):
@@ -236,6 +238,8 @@ class Trainer:
     def _differentiate(self, voxels: torch.Tensor, share: float = 1.0) -> torch.Tensor:
         """Add the gradient of some voxels that are this share of a batch; returns their share of the loss's terms."""
         tissue = self._tissue.of(voxels)
+        if self.schedule.corrects(self.done):
+            self.problem.correct(tissue, voxels)
         data, negative = self.problem.misfit(tissue, voxels), self.problem.nonnegativity(tissue.fod)
         loss = data + self.config.nonnegativity * negative
         (loss if share == 1.0 else share * loss).backward()

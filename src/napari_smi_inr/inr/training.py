@@ -123,9 +123,9 @@ class _Run:
     def keep(self) -> None:
         """Write down where it stands."""
         trainer = self.trainer
-        fault = self._checkpoints.write(trainer.state() if trainer.sound else trainer.good, self.worked)
-        sentence = f"The fit is not kept for the case that it is cut short: {fault}" if fault else ""
-        trainer.setbacks.note("checkpoint", sentence)
+        state = trainer.state() if trainer.sound else trainer.good
+        fraction = state.part("fit").count("done") / trainer.schedule.end
+        trainer.setbacks.note("checkpoint", self._checkpoints.write(state, self.worked, fraction))
 
     def _begin(self, device: torch.device, state: State | None) -> None:
         try:

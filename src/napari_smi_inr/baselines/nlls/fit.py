@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ...acquisition.voxel_gradients import voxel_gradients
 from ...dataset import DiffusionDataset
 from ...estimation.device import double_precision_device, one_thread
+from ...estimation.keep import Keep
 from ...estimation.step import Step
 from ...signal_model.spherical_harmonics import P2_SCALE
 from ..voxel_run import Solution, VoxelRun
@@ -23,7 +23,7 @@ from .solve import Tissue, fit_voxels
 _Lot = tuple[NDArray[np.intp], Tissue]
 
 
-def nlls_steps(dataset: DiffusionDataset, config: NllsConfig) -> Iterator[Step]:
+def nlls_steps(dataset: DiffusionDataset, config: NllsConfig, keep: Keep | None = None) -> Iterator[Step]:
     """Fit by Levenberg-Marquardt with the FOD solved for in closed form, from several starts in each voxel.
 
     Parameters
@@ -32,6 +32,9 @@ def nlls_steps(dataset: DiffusionDataset, config: NllsConfig) -> Iterator[Step]:
         The scan; with a gradient deviation, every voxel is fitted with its own protocol.
     config
         What to do.
+    keep
+        Where the voxels done are kept now and then, and when the fit is left before its end; one that goes on from
+        there fits the others.
 
     Yields
     ------
@@ -41,14 +44,14 @@ def nlls_steps(dataset: DiffusionDataset, config: NllsConfig) -> Iterator[Step]:
     Raises
     ------
     InputError
-        If the device cannot compute in double precision.
+        If the device cannot compute in double precision, or what is to be resumed is missing, or of another fit.
     """
     started = time.perf_counter()
     device = double_precision_device(config.device)
-    run = VoxelRun(dataset, config, device, started)
+    run = VoxelRun(dataset, config, device, started, keep)
     scan = _Scan(dataset, config, device)
-    tally = _Tally(run.training)
-    solved = _on_one_thread(fit_voxels(scan.measured, run.order, config))
+    tally = _Tally(run)
+    solved = _on_one_thread(fit_voxels(scan.measured, run.order, config)) if len(run.order) else iter(())
     yield from run.follow((voxels, tally.take(tissue, scan)) for voxels, tissue in solved)
 
 
@@ -87,27 +90,34 @@ class _Scan:
 
 
 class _Tally:
-    """Keeps the record of how it went."""
+    """Counts how it went, from wherever a fit that was cut short had got to."""
 
-    def __init__(self, training: dict[str, Any]) -> None:
-        self._training = training
-        self._iterations: list[NDArray[np.int64]] = []
-        self._n_converged = self._n_failed = 0
+    def __init__(self, run: VoxelRun) -> None:
+        self._training, self._counts = run.training, run.counts
+        for name in ("converged", "failed"):
+            self._counts.setdefault(name, 0)
+        self._counts.setdefault("iterations", [])  # [n] voxels that took n
 
     def take(self, tissue: Tissue, scan: _Scan) -> Solution:
         """Count some voxels, and put them into the scan's units."""
-        tissue = Tissue(*(part.cpu() for part in tissue))
-        self._iterations.append(tissue.iterations.numpy())
-        self._n_converged += int(tissue.converged.sum())
-        self._n_failed += int(tissue.S0.isnan().sum())
-        iterations = np.concatenate(self._iterations)
+        tissue, counts = Tissue(*(part.cpu() for part in tissue)), self._counts
+        counts["iterations"] = np.bincount(np.concatenate([self._each, tissue.iterations.numpy()])).tolist()
+        counts["converged"] += int(tissue.converged.sum())
+        counts["failed"] += int(tissue.S0.isnan().sum())
+        each = self._each
         self._training.update(
-            iterations={"median": float(np.median(iterations)), "max": int(iterations.max())},
-            share_converged=round(self._n_converged / len(iterations), 4),
-            failed_voxels=self._n_failed,
+            iterations={"median": float(np.median(each)), "max": int(each.max())},
+            share_converged=round(counts["converged"] / len(each), 4),
+            failed_voxels=counts["failed"],
         )
         error = float(tissue.squared_error.nanmean()) / scan.n_volumes
         return Solution(_scalars(tissue, scan.scale), tissue.fod.nan_to_num().numpy(), error)
+
+    @property
+    def _each(self) -> NDArray[np.intp]:
+        """(n,) iterations of each voxel done, ascending."""
+        voxels = np.array(self._counts["iterations"], dtype=np.intp)
+        return np.repeat(np.arange(len(voxels)), voxels)
 
 
 def _scalars(tissue: Tissue, scale: float) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...estimation.keep import SUFFIX, Keep
 from ...estimation.settings import Settings
-from ...methods import METHODS
+from ...methods import METHODS, make_settings
 
 _LONGEST = 30 * 86400.0
 """Seconds that nobody has asked for a fit, after which it is removed."""
@@ -69,7 +69,7 @@ def find_fit(dataset: DiffusionDataset) -> KeptFit | None:
 
     with suppress(InputError):  # damaged: of no use to anyone
         checkpoint = peek(found[0])
-        return KeptFit(Keep(found[0], resume=True), checkpoint.config, checkpoint.fraction)
+        return KeptFit(Keep(found[0], resume=True), make_settings(**checkpoint.config), checkpoint.fraction)
     return None
 
 
