@@ -234,7 +234,7 @@ def test_links_and_pictures_of_the_page_are_there():
 
 
 class TestOtherMethods:
-    def test_a_method_that_keeps_no_checkpoints_has_its_name_in_the_maps(self, tmp_path, scheduler):
+    def test_another_method_has_its_name_in_the_maps(self, tmp_path, scheduler):
         root = qsiprep_set(tmp_path / "in", (1,), shape=(8, 8, 2))
         cohort = fit_cohort(
             root, tmp_path / "out", method="nlls", lmax=2, cluster=ClusterOptions(scheduler=scheduler), noise="b0"
