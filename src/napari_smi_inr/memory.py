@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 
 _WORDS = (
@@ -20,6 +22,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, RuntimeError):
         return any(words in str(error) for words in _WORDS)
     return isinstance(error, MemoryError)
+
+
+def machine_memory() -> float:
+    """Bytes of memory of this machine, infinite where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, which refuses by itself what it cannot give
+        return math.inf
 
 
 def give_back_memory() -> None:

@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -200,8 +203,38 @@ def test_importing_what_the_command_needs_waits_until_it_is_called():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "cohorts.md"
+
+
+def test_the_page_runs_as_written(scheduler, tmp_path, monkeypatch):
+    @contextmanager
+    def workers(options, device):
+        assert options == ClusterOptions()
+        with Client(scheduler) as client:
+            yield client
+
+    from distributed import Client
+
+    qsiprep_set(tmp_path / "derivatives" / "qsiprep", (1,), shape=(8, 8, 2))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("napari_smi_inr.cohort.run.workers", workers)
+    text = PAGE.read_text(encoding="utf-8")
+    (line,) = re.findall(r"^smi-inr (.*)$", text, re.MULTILINE)
+    assert CliRunner().invoke(app, line.split(), catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "derivatives" / "smi" / "report.html").exists()
+    shutil.rmtree(tmp_path / "derivatives" / "smi")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    exec(code, {})
+    assert (tmp_path / "derivatives" / "smi" / "report.html").exists()
+
+
+def test_links_and_pictures_of_the_page_are_there():
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGE.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (PAGE.parent / target).exists()] == []
+
+
 class TestOtherMethods:
-    def test_a_method_that_keeps_no_checkpoints_has_its_name_in_the_maps(self, tmp_path, scheduler):
+    def test_another_method_has_its_name_in_the_maps(self, tmp_path, scheduler):
         root = qsiprep_set(tmp_path / "in", (1,), shape=(8, 8, 2))
         cohort = fit_cohort(
             root, tmp_path / "out", method="nlls", lmax=2, cluster=ClusterOptions(scheduler=scheduler), noise="b0"

@@ -11,19 +11,44 @@ from pathlib import Path
 
 import pytest
 
+import napari_smi_inr as smi
 from bids_sets import QUICK, qsiprep_set
-from napari_smi_inr.cohort.cluster import ClusterOptions, visible_cards
+from napari_smi_inr.cohort.cluster import ClusterOptions, processes_for, visible_cards
 from napari_smi_inr.cohort.fitting import _outcome, fit_all
 from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.cohort.scans import find_scans
-from napari_smi_inr.cohort.subject import fit_scan
+from napari_smi_inr.cohort.subject import files_of, fit_scan
 from napari_smi_inr.cohort.task import Request, Task
+from napari_smi_inr.estimation.keep import Keep
 from napari_smi_inr.inr.checkpoint import peek
 from napari_smi_inr.io.json_text import read_json
 from napari_smi_inr.methods import make_settings
 
-SLOW = {**QUICK, "epochs": 40}
-"""Settings of a fit of some seconds."""
+LONG = {**QUICK, "epochs": 25}
+"""Settings of a fit that takes some seconds where steps are slow."""
+
+SLOW_STEPS = """
+import importlib.abc, importlib.util, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "napari_smi_inr.inr.trainer":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def run_slowly(module):
+            run(module)
+            descend = module.Trainer._descend
+            module.Trainer._descend = lambda *given: (time.sleep(0.02), descend(*given))[1]
+
+        spec.loader.exec_module = run_slowly
+        return spec
+
+sys.meta_path.insert(0, Slow())
+"""
+"""What a new Python does at its beginning, so that its fits can be caught in the midst, however fast the machine."""
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no such signals on Windows")
 
@@ -34,7 +59,7 @@ def source(tmp_path_factory):
 
 
 def task(source, out, n, **more):
-    settings = make_settings("inr", **SLOW).model_dump(mode="json")
+    settings = make_settings("inr", **LONG).model_dump(mode="json")
     return Task(find_scans(source)[n], Request(out, settings, **more))
 
 
@@ -52,6 +77,16 @@ def quiet(source, tmp_path_factory):
     return maps(out)
 
 
+@pytest.fixture
+def slow_steps(tmp_path, monkeypatch):
+    """Fits in new processes take their time."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SLOW_STEPS)
+    places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
+
+
 def once(condition, process=None, patience=120.0):
     """Wait for something."""
     deadline = time.monotonic() + patience
@@ -66,6 +101,7 @@ def under_way(task, beyond=0.0):
     return task.checkpoint.exists() and peek(task.checkpoint).fraction > beyond
 
 
+@pytest.mark.usefixtures("slow_steps")
 def test_a_worker_that_is_killed_loses_nothing_its_scan_goes_on_elsewhere(source, quiet, tmp_path):
     out, killed = tmp_path / "out", []
     victim = task(source, out, 0)
@@ -77,7 +113,7 @@ def test_a_worker_that_is_killed_loses_nothing_its_scan_goes_on_elsewhere(source
 
     assassin = threading.Thread(target=kill)
     assassin.start()
-    cohort = fit_cohort(source, out, cluster=ClusterOptions(workers=2), keep_every=0.0, **SLOW)
+    cohort = fit_cohort(source, out, cluster=ClusterOptions(workers=2), keep_every=0.0, **LONG)
     assassin.join()
     assert killed[0] != os.getpid()
     assert [row.status for row in cohort.rows] == ["fitted", "fitted"]
@@ -105,12 +141,13 @@ def program(source, out):
         "--set",
         "batch_size=16",
     ]
-    words += ["--lmax", 2, "--seed", 3, "--device", "cpu", "--set", "epochs=40", "--set", "detail=9.0"]
+    words += ["--lmax", 2, "--seed", 3, "--device", "cpu", "--set", "epochs=25", "--set", "detail=9.0"]
     code = "from napari_smi_inr.cli import main\nif __name__ == '__main__': main()"
     command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+@pytest.mark.usefixtures("slow_steps")
 def test_a_run_that_is_interrupted_and_then_killed_goes_on(source, quiet, tmp_path, scheduler):
     out = tmp_path / "out"
     first = task(source, out, 0)
@@ -129,25 +166,29 @@ def test_a_run_that_is_interrupted_and_then_killed_goes_on(source, quiet, tmp_pa
         os.kill(running.pid, signal.SIGKILL)
         running.communicate(timeout=60)
     once(lambda: not Path(f"/proc/{worker}").exists() or sys.platform != "linux")  # it ends with whoever started it
-    cohort = fit_cohort(source, out, cluster=ClusterOptions(scheduler=scheduler), participants=["01"], **SLOW)
+    cohort = fit_cohort(source, out, cluster=ClusterOptions(scheduler=scheduler), participants=["01"], **LONG)
     assert cohort.rows[0].about["attempts"] == 3
     assert cohort.rows[0].about["resumed_at"] >= share
     assert maps(out) == quiet
 
 
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_begun_anew(source, quiet, tmp_path):
-    first = task(source, tmp_path, 0)
-    other = task(source, tmp_path, 1)
-    first.checkpoint.parent.mkdir(parents=True)
-    stop = tmp_path / "stop"
-    stopped = task(source, tmp_path, 1, stop=stop, keep_every=0.0)
-    threading.Timer(0.5, stop.touch).start()
-    assert fit_scan(stopped).status == "stopped"
-    other.checkpoint.rename(first.checkpoint)  # of another scan
+    first, other = (task(source, tmp_path, n) for n in (0, 1))
+    data = smi.load(other.scan.dwi, **files_of(other).more)
+    steps = smi.fit_steps(data, make_settings("inr", **LONG), Keep(first.checkpoint))  # of another scan
+    next(steps)
+    steps.close()
+    assert under_way(first)
     outcome = fit_scan(first)
     assert outcome.status == "fitted"
     assert outcome.notes == ("A checkpoint was of no use: begun anew.",)
     assert maps(tmp_path) == quiet
+
+
+def test_a_scan_is_not_begun_when_the_run_has_been_asked_to_stop(source, tmp_path):
+    (tmp_path / "stop").touch()
+    assert fit_scan(task(source, tmp_path / "out", 0, stop=tmp_path / "stop")).status == "stopped"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scan_whose_worker_is_lost_each_time_is_told_as_broken():
@@ -169,6 +210,11 @@ def test_each_worker_has_a_card_of_its_own_where_there_are_cards(monkeypatch):
     assert visible_cards() == ["2", "GPU-7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_cards() == []
+
+
+@pytest.mark.parametrize(("cores", "memory", "n"), [(8, 64e9, 8), (8, 17e9, 4), (8, 1e9, 1), (2, float("inf"), 2)])
+def test_there_are_no_more_fits_at_a_time_than_memory_has_room_for(cores, memory, n):
+    assert processes_for(cores, memory) == n
 
 
 SBATCH = """#!/bin/sh

@@ -195,7 +195,7 @@ class TestClaims:
         assert "GiB of memory" in refusal(read_volumes, image).fault
 
     def test_where_memory_is_not_told_the_attempt_says_so(self, plain, monkeypatch):
-        monkeypatch.setattr(nifti, "_memory", lambda: 100.0)
+        monkeypatch.setattr(nifti, "machine_memory", lambda: 100.0)
         assert "memory" in refusal(lambda: read_volumes(open_image(plain(), "scan"))).fault
 
     def test_a_system_that_does_not_tell_its_memory_lets_one_try(self, plain, monkeypatch):

@@ -17,7 +17,8 @@ from napari_smi_inr.errors import InputError
 from napari_smi_inr.experiments.tables import write_csv
 from napari_smi_inr.methods import make_settings
 from napari_smi_inr.plugin._qt import cohort_widget
-from napari_smi_inr.plugin._qt.cohort_widget import TITLE, cohort_dock_of
+from napari_smi_inr.plugin._qt.cohort_widget import TITLE, CohortWidget
+from napari_smi_inr.plugin._qt.docked import dock_of
 from napari_smi_inr.plugin._qt.latest import THREAD_NAME
 from napari_smi_inr.plugin.cohort.open_cohort import open_cohort
 from napari_smi_inr.plugin.cohort.scan_layers import ZOOM, read_scan
@@ -47,7 +48,7 @@ def opened(window, qtbot, folder):
     def made():
         viewer, hands = window(size=(1100, 700))
         open_cohort(viewer)
-        dock = cohort_dock_of(viewer)
+        dock = dock_of(viewer, CohortWidget)
 
         def settled():
             qtbot.waitUntil(lambda: dock.idle, timeout=30_000)

@@ -82,7 +82,8 @@ def cohort(
         int | None,
         typer.Option(
             min=1,
-            help="Scans fitted at a time; with --slurm, jobs at a time. (default: one a GPU, else one a core; one job)",
+            help="Scans fitted at a time; with --slurm, jobs at a time. (default: one a GPU, else one a core, memory "
+            "allowing; one job)",
             rich_help_panel=_WORKERS,
         ),
     ] = None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, require_library
+from ..memory import machine_memory
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,6 +24,7 @@ EXTRA = "cohort"
 
 _PATIENCE = 20.0  # seconds for a scheduler to answer
 _LOCAL_FAILURES, _SLURM_FAILURES = 3, 10  # a walltime that ends is no fault of the scan
+_ROOM = 4e9  # bytes of memory for a fit: some times what one of a usual scan needs
 _HERE = {"host": "127.0.0.1", "protocol": "tcp://"}
 _PAGE = "127.0.0.1:0"  # dask serves pages of its own, on a port of its choice: for this machine alone
 _LOUDEST = logging.CRITICAL  # what befalls a worker is told of the scan it worked on
@@ -41,7 +43,8 @@ class ClusterOptions:
     slurm
         Whether to ask SLURM for them.
     workers
-        How many; of SLURM: jobs at a time. None: one a GPU if the fit may use them, else one a processor core.
+        How many; of SLURM: jobs at a time. None: one a GPU if the fit may use them, else one a processor core,
+        but no more than one for each 4 GB of memory.
     threads
         Of each; None: the processor's cores shared out.
     memory, walltime
@@ -131,7 +134,7 @@ def _local(options: ClusterOptions, device: str) -> Iterator[Any]:
 
     cards = visible_cards() if device in ("auto", "cuda") else []
     cores = _cores()
-    n = options.workers or len(cards) or cores
+    n = options.workers or len(cards) or processes_for(cores, machine_memory())
     threads = str(options.threads or max(1, cores // n))
     spec = {}
     for number in range(n):
@@ -170,6 +173,11 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
     with cluster:
         cluster.adapt(minimum_jobs=1, maximum_jobs=options.workers or 1)
         yield cluster
+
+
+def processes_for(cores: int, memory: float) -> int:
+    """How many fits to have at a time on processors alone: one a core, as far as memory [bytes] suffices."""
+    return max(1, int(min(cores, memory / _ROOM)))
 
 
 @contextmanager

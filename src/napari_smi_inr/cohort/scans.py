@@ -96,7 +96,10 @@ def find_scans(folder: str | Path, participants: Sequence[str] = (), sessions: S
     if not root.is_dir():
         raise InputError(root, "is no folder.", _REMEDY)
     wanted = _labels(participants, "sub-")
-    scans = _scans(_home(root), wanted, _labels(sessions, "ses-"))
+    try:
+        scans = _scans(_home(root), wanted, _labels(sessions, "ses-"))
+    except OSError as error:
+        raise InputError(error.filename or root, f"cannot be read: {error.strerror}.", "Check permissions.") from None
     missing = sorted(wanted - {scan.subject for scan in scans})
     if missing:
         told = ", ".join(f"sub-{label}" for label in missing)

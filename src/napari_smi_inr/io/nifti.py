@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -16,6 +15,7 @@ from nibabel.volumeutils import apply_read_scaling, array_from_file
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..memory import machine_memory
 from .files import readable_file, replacing, sidecar_of
 from .nifti_header import DAMAGED, Image, first_line, read_header, surplus
 
@@ -121,20 +121,12 @@ def room_for(shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
     """
     needed = 4 * math.prod(shape)
     try:
-        if needed > _memory():
+        if needed > machine_memory():
             raise MemoryError
         return np.empty(shape, dtype=np.float32, order="F")
     except MemoryError:
         fault = f"takes {needed / 2**30:.1f} GiB of memory, which this machine does not have."
         raise InputError(path, fault, "Cut it to the region of interest, or use a larger machine.") from None
-
-
-def _memory() -> float:
-    """Bytes of memory of this machine, infinite where it does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, which refuses by itself what it cannot give
-        return math.inf
 
 
 def read_map(path: str | Path, what: str, grid: Grid) -> tuple[NDArray[np.float32], str]:

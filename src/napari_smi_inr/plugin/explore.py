@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import napari.viewer
 
-from ._qt.explore_widget import TITLE, ExploreWidget, explorer_of
+from ._qt.docked import open_dock
+from ._qt.explore_widget import ExploreWidget
 
 
 def open_explorer(viewer: napari.viewer.Viewer) -> None:
     """Open the dock, or bring it to the front."""
-    explorer = explorer_of(viewer)
-    if explorer is None:
-        viewer.window.add_dock_widget(ExploreWidget(viewer), name=TITLE, area="right", tabify=True)
-    else:
-        explorer.come_forward()
+    open_dock(viewer, ExploreWidget)

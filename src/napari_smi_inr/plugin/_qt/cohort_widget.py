@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from magicgui.widgets import ComboBox
 from napari.utils.notifications import show_error
@@ -18,7 +17,6 @@ from ...parameters import SCALARS
 from ..cohort.scan_layers import Question, ScanLayers, ScanMaps, read_scan
 from ..helper import Attempt
 from ..layer_styles import FIRST_SHOWN
-from ..napari_compat import unwrapped
 from ..parameter_look import map_choices
 from .docked import Docked
 from .form import Rows, button, check_box, named, paragraph
@@ -32,14 +30,6 @@ _MARKS = {"good": "", "odd": "▲ ", "failed": "✕ ", "stopped": "… "}
 _ENTRY = Qt.ItemDataRole.UserRole
 _NOTHING = "Open the folder that 'smi-inr cohort' wrote."
 
-_open: WeakValueDictionary[int, CohortWidget] = WeakValueDictionary()
-
-
-def cohort_dock_of(viewer: Any) -> CohortWidget | None:
-    """Give the dock of a viewer, if it is open."""
-    found = _open.get(id(unwrapped(viewer)))
-    return found if found is not None and not found.closed else None
-
 
 class CohortWidget(Docked):
     """Look at one scan of a cohort after another.
@@ -49,6 +39,8 @@ class CohortWidget(Docked):
     napari_viewer
         Where their maps are shown.
     """
+
+    title = TITLE
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -61,7 +53,6 @@ class CohortWidget(Docked):
         self._arrange()
         self._wire()
         self._tell_nothing()
-        _open[id(unwrapped(napari_viewer))] = self
 
     @property
     def entry(self) -> Entry | None:
@@ -121,7 +112,6 @@ class CohortWidget(Docked):
         layout.addLayout(steps)
         layout.addWidget(self.details)
         self.setMinimumWidth(_WIDTH)
-        self.setAccessibleName(TITLE)
 
     def _wire(self) -> None:
         self.open.clicked.connect(self._ask_for_folder)

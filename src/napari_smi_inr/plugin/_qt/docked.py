@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QDockWidget, QWidget
 
-from ..napari_compat import main_window
+from ..napari_compat import main_window, unwrapped
 from .ending import end_with_python
+
+D = TypeVar("D", bound="Docked")
+
+_open: WeakValueDictionary[tuple[type[Docked], int], Docked] = WeakValueDictionary()
+
+
+def dock_of(viewer: Any, kind: type[D]) -> D | None:
+    """Give the dock of a kind that a viewer has open, if it has."""
+    found = _open.get((kind, id(unwrapped(viewer))))
+    return found if isinstance(found, kind) and not found.closed else None
+
+
+def open_dock(viewer: Any, kind: type[D]) -> None:
+    """Open a dock, or bring it to the front."""
+    found = dock_of(viewer, kind)
+    if found is None:
+        viewer.window.add_dock_widget(kind(viewer), name=kind.title, area="right", tabify=True)
+    else:
+        found.come_forward()
 
 
 class Docked(QWidget):
     """A widget that lets go of what it holds, once, when it is of no use any more.
+
+    Attributes
+    ----------
+    title
+        Of the dock.
 
     Parameters
     ----------
     viewer
         In whose window the dock is.
     """
+
+    title = ""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -30,6 +57,8 @@ class Docked(QWidget):
         window = main_window(viewer)
         if window is not None:
             window.destroyed.connect(self._on_destroyed)
+        self.setAccessibleName(self.title)
+        _open[type(self), id(unwrapped(viewer))] = self
         end_with_python(viewer)
 
     def let_go(self) -> None:

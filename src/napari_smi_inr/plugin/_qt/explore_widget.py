@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 from qtpy.QtWidgets import QVBoxLayout
 
-from ..napari_compat import unwrapped
 from .compare_section import CompareSection
-from .docked import Docked
+from .docked import Docked, dock_of
 from .fod_section import FodSection
 from .form import Column, Section
 from .look_section import LookSection
@@ -19,13 +17,10 @@ TITLE = "Explore the field"
 
 _WIDTH = 320
 
-_open: WeakValueDictionary[int, ExploreWidget] = WeakValueDictionary()
-
 
 def explorer_of(viewer: Any) -> ExploreWidget | None:
     """Give the dock of a viewer, if it is open."""
-    found = _open.get(id(unwrapped(viewer)))
-    return found if found is not None and not found.closed else None
+    return dock_of(viewer, ExploreWidget)
 
 
 class ExploreWidget(Docked):
@@ -36,6 +31,8 @@ class ExploreWidget(Docked):
     napari_viewer
         Where its layers are.
     """
+
+    title = TITLE
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -52,8 +49,6 @@ class ExploreWidget(Docked):
         layout.addWidget(Column(folded))
         layout.addStretch(1)
         self.setMinimumWidth(_WIDTH)
-        self.setAccessibleName(TITLE)
-        _open[id(unwrapped(napari_viewer))] = self
 
     def let_go(self) -> None:
         """Close every section."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import napari.viewer
 
-from .._qt.cohort_widget import TITLE, CohortWidget, cohort_dock_of
+from .._qt.cohort_widget import CohortWidget
+from .._qt.docked import dock_of, open_dock
 
 
 def open_cohort(viewer: napari.viewer.Viewer) -> None:
     """Open the dock, or bring it to the front."""
-    dock = cohort_dock_of(viewer)
-    if dock is None:
-        viewer.window.add_dock_widget(CohortWidget(viewer), name=TITLE, area="right", tabify=True)
-    else:
-        dock.come_forward()
+    open_dock(viewer, CohortWidget)
 
 
 def next_scan(viewer: napari.viewer.Viewer) -> None:
@@ -27,6 +24,6 @@ def previous_scan(viewer: napari.viewer.Viewer) -> None:
 
 
 def _step(viewer: napari.viewer.Viewer, by: int) -> None:
-    dock = cohort_dock_of(viewer)
+    dock = dock_of(viewer, CohortWidget)
     if dock is not None:
         dock.step(by)
