@@ -22,10 +22,18 @@ QUICKER = {
 }
 """Beginnings of commands that take minutes as written, and what makes them quick."""
 
+ELSEWHERE = {
+    "docs/cohorts.md": "cohort/test_run.py, on a data set",
+    "docs/interchange.md": "interchange/test_page.py, with MRtrix3",
+}
+"""Pages that other tests run as written, for what they need, and which."""
+
 RUN = ("bash", "console", "python")
 OTHER = ("text", "{include}", "{toctree}", "{eval-rst}")
 
-WITH_CODE = [page for page in PAGES if any(block.language in RUN for block in blocks(page))]
+WITH_CODE = [
+    page for page in PAGES if name_of(page) not in ELSEWHERE and any(block.language in RUN for block in blocks(page))
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from scan_files import AFFINES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "interchange.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for language, code in BLOCKS if not language for line in code.splitlines()]
+COMMANDS = [line for language, code in BLOCKS if language == "bash" for line in code.splitlines()]
 MRTRIX = {"mrinfo", "sh2peaks", "tckgen", "tcksample", "dwi2response", "dwi2fod"}
 N_LINEAR = 69
 
