@@ -13,6 +13,8 @@ from pages import PAGES, blocks, commands, name_of
 
 NOT_RUN = {
     "python -m pip install": "installs; tests/distribution does so in an environment of its own",
+    "smi-inr cohort": "needs a data set; cohort/test_run.py runs the very command on one",
+    "smi-inr fetch-sample": "needs the network; the tests of samples fetch from a server of their own",
     "smi-inr demo": "opens a window; plugin/test_demo.py does so, and test_demo.py the same without one",
 }
 """Beginnings of commands that are not run here, and why."""
