@@ -12,8 +12,8 @@ import napari_smi_inr as smi
 HEAVY = ("torch", "napari", "qtpy", "PyQt6", "PySide6", "vispy", "scipy", "nibabel", "matplotlib", "pydantic")
 
 
-def loaded_by(statement):
-    code = f"import sys; {statement}; print(*(name for name in {HEAVY} if name in sys.modules))"
+def loaded_by(statement, heavy=HEAVY):
+    code = f"import sys; {statement}; print(*(name for name in {heavy} if name in sys.modules))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -33,6 +33,11 @@ def test_the_front_door_loads_neither_napari_nor_qt():
 def test_asking_the_reader_of_scans_loads_no_torch():
     asked = "from napari_smi_inr.plugin.reader import nifti_reader; nifti_reader('dwi.nii.gz')"
     assert "torch" not in loaded_by(asked)
+
+
+def test_opening_the_dock_waits_for_nothing_that_only_a_scan_needs():
+    heavy = ("torch", "scipy.ndimage", "scipy.sparse", "scipy.special", "matplotlib", "dipy")
+    assert loaded_by("import napari_smi_inr.plugin._qt.fit_widget", heavy) == []
 
 
 def test_every_public_name_is_there():

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .acquisition import Acquisition
 from .errors import InputError
@@ -135,7 +135,7 @@ def _smooth(
     """Gaussian mean of what is known in reach of `cut` standard deviations [voxels]; 0 where nothing is."""
     parts = (np.where(known, sigma, 0.0), known.astype(np.float64))
     widths = np.broadcast_to(np.asarray(std, dtype=np.float64), 3).tolist()
-    total, weight = (ndimage.gaussian_filter(part, widths, mode="constant", truncate=cut) for part in parts)
+    total, weight = (scipy.ndimage.gaussian_filter(part, widths, mode="constant", truncate=cut) for part in parts)
     return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=weight > _NO_WEIGHT))
 
 
@@ -210,8 +210,8 @@ def _place_windows(has_signal: NDArray[np.bool_], mask: NDArray[np.bool_], n_vol
         edges = tuple(2 * radius + 1)
         if np.prod(edges) <= n_volumes:
             continue
-        share = ndimage.uniform_filter(has_signal.astype(np.float64), edges, mode="constant")
-        possible = _inside(mask.shape, radius) & ndimage.maximum_filter(mask, edges, mode="constant")
+        share = scipy.ndimage.uniform_filter(has_signal.astype(np.float64), edges, mode="constant")
+        possible = _inside(mask.shape, radius) & scipy.ndimage.maximum_filter(mask, edges, mode="constant")
         whole = possible & (share >= _WHOLE)  # voxels without signal have no noise either, which spoils the spectrum
         if whole.any():
             return _Windows(radius, _thinned(whole, radius))
@@ -235,7 +235,7 @@ def _thinned(centres: NDArray[np.bool_], radius: NDArray[np.intp]) -> NDArray[np
 
 def _nearest(values: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Fill what is not good with the nearest that is."""
-    indices = ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True)
+    indices = scipy.ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True)
     return np.asarray(values[tuple(indices)])
 
 

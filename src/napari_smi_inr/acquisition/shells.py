@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 B0_THRESHOLD = 0.05
 """Largest b-value [ms/µm²] still counted as b = 0 (50 s/mm²), unless another is asked for."""
@@ -74,7 +74,7 @@ def group_into_shells(
     """
     distance = np.hypot(b[:, None] - b, b_delta[:, None] - b_delta)
     linked = np.where(is_b0[:, None] | is_b0, is_b0[:, None] & is_b0, distance <= _LINKAGE)
-    _, label = connected_components(linked, directed=False)
+    _, label = scipy.sparse.csgraph.connected_components(linked, directed=False)
     members = [np.flatnonzero(label == k) for k in np.unique(label)]
     shells = [Shell(float(b[v].mean()), float(b_delta[v].mean()), v, bool(is_b0[v[0]])) for v in members]
     return tuple(sorted(shells, key=lambda shell: (round(shell.b, 1), -shell.b_delta)))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.polynomial.legendre import Legendre, leggauss
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from .shells import Shell
 
@@ -123,7 +123,7 @@ def _n_coefficients(lmax: int) -> int:
 def _n_axes(directions: NDArray[np.float64]) -> int:
     """Count distinct axes; u and -u measure the same."""
     same = np.abs(directions @ directions.T) > _SAME_AXIS
-    return int(connected_components(same, directed=False)[0]) if len(directions) else 0
+    return int(scipy.sparse.csgraph.connected_components(same, directed=False)[0]) if len(directions) else 0
 
 
 @cache

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..dataset import DiffusionDataset
 from ..io.fsl_axes import fsl_axes
@@ -95,7 +95,7 @@ def fibre_coherence(dataset: DiffusionDataset) -> Coherence | None:
     if volumes is None:
         return None
     chosen = some_tiles(dataset.mask)
-    region = ndimage.binary_dilation(chosen, np.ones((3, 3, 3), dtype=bool))
+    region = scipy.ndimage.binary_dilation(chosen, np.ones((3, 3, 3), dtype=bool))
     frame = fsl_axes(dataset.affine)
     tensors = fit_tensors(signals(dataset, region, volumes), dataset.acquisition.select(volumes))
     inverse = np.linalg.inv(frame)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from ..sampling.coordinates import NAPARI_AXES, is_axis_aligned, napari_to_world, world_array, world_to_voxel
 from .zoom.pyramid import Pyramid
@@ -76,7 +76,7 @@ class WorldVolumes:
         at = np.moveaxis(voxels, -1, 0)
         out = np.empty((len(volumes), *points.shape[:3]), self.dtype)
         for row, volume in zip(out, volumes, strict=True):
-            row[...] = map_coordinates(
+            row[...] = scipy.ndimage.map_coordinates(
                 self._values[..., int(volume)], at, order=self._order, mode="nearest", prefilter=False
             )
         out[:, outside] = np.nan if np.issubdtype(self.dtype, np.floating) else 0  # NaN is transparent

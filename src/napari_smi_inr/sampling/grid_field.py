@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates, spline_filter
 
 from ..errors import InputError
 from .coordinates import world_to_voxel
@@ -53,7 +53,9 @@ class GridField:
         self._interpolation = interpolation
         self._order = _ORDER[interpolation]
         filled = _fill(volumes, valid)
-        self._volumes = [spline_filter(v, 3, np.float32, "mirror") if self._order == 3 else v for v in filled]
+        self._volumes = [
+            scipy.ndimage.spline_filter(v, 3, np.float32, "mirror") if self._order == 3 else v for v in filled
+        ]
 
     @property
     def affine(self) -> NDArray[np.float64]:
@@ -80,7 +82,9 @@ class GridField:
         voxels = np.clip(world_to_voxel(self._affine, points_mm), 0, upper).T
         values = np.empty((len(points_mm), len(self._volumes)), np.float32)
         for column, volume in enumerate(self._volumes):
-            values[:, column] = map_coordinates(volume, voxels, order=self._order, mode="mirror", prefilter=False)
+            values[:, column] = scipy.ndimage.map_coordinates(
+                volume, voxels, order=self._order, mode="mirror", prefilter=False
+            )
         return values
 
 
@@ -100,5 +104,5 @@ def _fill(volumes: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.
     """Replace missing voxels by their nearest valid neighbour."""
     if valid.all() or not valid.any():
         return np.nan_to_num(volumes)
-    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return volumes[:, nearest[0], nearest[1], nearest[2]]

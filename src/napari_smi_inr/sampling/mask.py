@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from .coordinates import voxel_sizes, world_to_voxel
 
@@ -34,7 +34,7 @@ class SmoothMask:
         """(N,) interpolated mask at (N, 3) RAS points [mm], 0 to 1."""
         voxels = world_to_voxel(self._affine, points_mm).T
         # grid-constant: the zeros outside take part in the interpolation, so the edge voxels keep their outer half
-        return map_coordinates(self._values, voxels, order=1, mode="grid-constant", cval=0.0)
+        return scipy.ndimage.map_coordinates(self._values, voxels, order=1, mode="grid-constant", cval=0.0)
 
     def __call__(self, points_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(N,) whether each of (N, 3) RAS points [mm] lies inside."""
@@ -43,7 +43,7 @@ class SmoothMask:
     def distance(self, points_mm: NDArray[np.floating]) -> NDArray[np.float32]:
         """(N,) distances of (N, 3) RAS points [mm] from the edge [mm], negative outside; rough beyond a few voxels."""
         voxels = world_to_voxel(self._affine, points_mm).T + _MARGIN
-        return map_coordinates(self._distance, voxels, order=1, mode="nearest")
+        return scipy.ndimage.map_coordinates(self._distance, voxels, order=1, mode="nearest")
 
     @cached_property
     def _distance(self) -> NDArray[np.float32]:
@@ -51,5 +51,5 @@ class SmoothMask:
         inside = np.pad(self._values > 0, _MARGIN)
         sizes = voxel_sizes(self._affine)
         half = float(sizes.min()) / 2
-        within, without = (distance_transform_edt(m, sampling=sizes) for m in (inside, ~inside))
+        within, without = (scipy.ndimage.distance_transform_edt(m, sampling=sizes) for m in (inside, ~inside))
         return np.where(inside, within - half, half - without).astype(np.float32)

@@ -9,8 +9,8 @@ import math
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import sph_harm_y
 
 P00 = 1.0 / np.sqrt(4.0 * np.pi)
 """The l = 0 coefficient of any FOD that integrates to one."""
@@ -65,7 +65,7 @@ def real_sh(directions: ArrayLike, lmax: int) -> NDArray[np.float64]:
     polar = np.where((x == 0) & (y == 0) & (z == 0), 0.0, polar)[:, None]
     l = degrees(lmax)
     m = np.arange(len(l)) - l * (l + 1) // 2
-    complex_sh = sph_harm_y(l, np.abs(m), polar, np.arctan2(y, x)[:, None])
+    complex_sh = scipy.special.sph_harm_y(l, np.abs(m), polar, np.arctan2(y, x)[:, None])
     sqrt2 = np.sqrt(2.0)
     return np.where(m < 0, sqrt2 * complex_sh.imag, np.where(m > 0, sqrt2, 1.0) * complex_sh.real)
 

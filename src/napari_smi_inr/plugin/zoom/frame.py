@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from .interpolation import apply, linear_weights, smooth_weights
 from .pyramid import Pyramid
@@ -23,7 +23,7 @@ STALE = np.float32(1e6)
 
 
 @lru_cache(maxsize=64)
-def _tile_weights(n: int, stride: int) -> csr_array:
+def _tile_weights(n: int, stride: int) -> scipy.sparse.csr_array:
     """Weights that enlarge n samples to the side of a tile: a moving view needs them a thousand times a second."""
     return linear_weights((np.arange(TILE) - first_sample(stride)) / stride, n)
 

@@ -6,8 +6,8 @@ Several times faster than gathering entries, and unlike dense products it keeps 
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 Float = NDArray[np.float32]
 
@@ -15,7 +15,7 @@ TAPS = 6
 """Samples along each axis that a smooth value is interpolated from: Lagrange's polynomial of fifth degree."""
 
 
-def linear_weights(positions: NDArray[np.float64], n: int) -> csr_array:
+def linear_weights(positions: NDArray[np.float64], n: int) -> scipy.sparse.csr_array:
     """(P, n) matrix that interpolates linearly between n entries, clamped at the ends."""
     clamped = np.clip(positions, 0, n - 1)
     low = clamped.astype(np.intp)
@@ -23,7 +23,7 @@ def linear_weights(positions: NDArray[np.float64], n: int) -> csr_array:
     return _rows(np.minimum(low[:, None] + [0, 1], n - 1), np.stack([1 - fraction, fraction], axis=1), n)
 
 
-def smooth_weights(positions: NDArray[np.float64], n: int) -> csr_array:
+def smooth_weights(positions: NDArray[np.float64], n: int) -> scipy.sparse.csr_array:
     """(P, n) matrix that interpolates smooth values to fifth order; near the ends from the same six entries."""
     taps = min(TAPS, n)
     first = np.clip(np.floor(positions).astype(np.intp) - (taps - 1) // 2, 0, n - taps)
@@ -36,7 +36,7 @@ def smooth_weights(positions: NDArray[np.float64], n: int) -> csr_array:
     return _rows(first[:, None] + nodes, weights.astype(np.float32), n)
 
 
-def apply(grid: Float, rows: csr_array, columns: csr_array) -> Float:
+def apply(grid: Float, rows: scipy.sparse.csr_array, columns: scipy.sparse.csr_array) -> Float:
     """Interpolate a (..., h, w) grid at the crossings of rows and columns."""
     if grid.ndim > 2:
         return np.stack([apply(each, rows, columns) for each in grid])
@@ -45,6 +45,8 @@ def apply(grid: Float, rows: csr_array, columns: csr_array) -> Float:
     return result
 
 
-def _rows(entries: NDArray[np.intp], weights: Float, n: int) -> csr_array:
+def _rows(entries: NDArray[np.intp], weights: Float, n: int) -> scipy.sparse.csr_array:
     count, taps = entries.shape
-    return csr_array((weights.ravel(), entries.ravel(), np.arange(0, taps * count + 1, taps)), shape=(count, n))
+    return scipy.sparse.csr_array(
+        (weights.ravel(), entries.ravel(), np.arange(0, taps * count + 1, taps)), shape=(count, n)
+    )

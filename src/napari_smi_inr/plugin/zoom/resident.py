@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from ...sampling.coordinates import napari_to_world
 from ...sampling.mask import SmoothMask
@@ -46,7 +46,7 @@ class Resident:
             indices = np.indices(self._shape).reshape(3, -1).T
             self._distance = inside.distance(self.points(indices)).reshape(self._shape)
         shown = self._distance > -edge.end
-        self._missing = maximum_filter(shown, size=3, mode="constant") & ~self._known
+        self._missing = scipy.ndimage.maximum_filter(shown, size=3, mode="constant") & ~self._known
         self.edge = edge
         self.progress += 1
 
@@ -102,7 +102,7 @@ class Resident:
         One sample around what is shown is kept, because the graphics card interpolates between samples and would let
         every NaN eat its neighbours too.
         """
-        kept = maximum_filter(self._shown(), size=3) & ~self._missing
+        kept = scipy.ndimage.maximum_filter(self._shown(), size=3) & ~self._missing
         volume = recipe.finish(self.values[list(recipe.columns)])
         if recipe.colours:
             return np.concatenate([volume, kept[..., None].astype(np.float32)], axis=-1)
