@@ -11,6 +11,7 @@ import pytest
 from napari_smi_inr.io import nifti
 from napari_smi_inr.io.nifti import Grid, grid_of, open_image, read_map, read_volumes, require_same_place, write_image
 from napari_smi_inr.io.stream import stream_image
+from napari_smi_inr.memory import machine_memory
 from refusal import refused
 
 SHAPE = (4, 3, 2)
@@ -91,19 +92,19 @@ def test_volumes_come_as_they_were_each_of_one_piece(tmp_path, shape):
 def test_an_image_larger_than_memory_is_refused_with_its_size(tmp_path, monkeypatch, values):
     write_image(tmp_path / "map.nii", values, np.eye(4))
     image = open_image(tmp_path / "map.nii", "map")
-    monkeypatch.setattr(nifti, "_memory", lambda: values.nbytes)
+    monkeypatch.setattr(nifti, "machine_memory", lambda: values.nbytes)
     read_volumes(image)  # just fits
-    monkeypatch.setattr(nifti, "_memory", lambda: values.nbytes - 1)
+    monkeypatch.setattr(nifti, "machine_memory", lambda: values.nbytes - 1)
     with refused(tmp_path / "map.nii", re.escape("takes 0.0 GiB of memory")):
         read_volumes(image)
-    monkeypatch.setattr(nifti, "_memory", lambda: math.inf)
+    monkeypatch.setattr(nifti, "machine_memory", lambda: math.inf)
     monkeypatch.setattr(np, "empty", lambda *_, **__: (_ for _ in ()).throw(MemoryError))
     with refused(tmp_path / "map.nii", "this machine does not have"):
         read_volumes(image)
 
 
 def test_memory_is_what_the_machine_has():
-    assert 1e8 < nifti._memory() < 1e15
+    assert 1e8 < machine_memory() < 1e15
 
 
 class TestPlace:

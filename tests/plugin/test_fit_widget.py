@@ -151,14 +151,29 @@ def test_from_run_to_zoom(loaded, press, idle, qtbot, tiny_dataset, settle):
     assert np.isfinite(drawn).sum() > 10
 
 
-def test_stop_keeps_the_best_within_a_second(loaded, press, idle, qtbot):
+@pytest.fixture
+def stopped(loaded, press, qtbot):
+    """A fit that would take hours, stopped when its first map was shown: its viewer and widget, and the seconds."""
     viewer, _, _, widget = loaded(epochs=50_000)
     press(widget.run.run_button)
     qtbot.waitUntil(lambda: len(zooms_in(viewer)) == 1, timeout=20_000)
     job, asked = widget.session.job, time.monotonic()
     press(widget.run.stop_button)
-    qtbot.waitUntil(job.ended.is_set, timeout=5_000)
-    assert time.monotonic() - asked < 2  # one second, and another for a machine that is busy
+    qtbot.waitUntil(job.ended.is_set, timeout=20_000)
+    seconds = time.monotonic() - asked
+    return lambda: (viewer, widget, seconds)
+
+
+@pytest.mark.slow  # on a machine with nothing else to do
+def test_stop_takes_less_than_a_second(stopped, idle):
+    _, widget, seconds = stopped()
+    print(f"stopped within {seconds:.2f} s")
+    assert seconds < 1.0
+    idle(widget)
+
+
+def test_stop_keeps_the_best(stopped, idle):
+    viewer, widget, _ = stopped()
     idle(widget)
     assert widget.controller.field is not None
     assert session_of(viewer.layers[-1]) is not None

@@ -106,7 +106,7 @@ def test_what_is_damaged_is_not_offered_and_what_is_old_is_removed(tiny_dataset,
 
 
 def test_methods_that_keep_nothing_have_no_place(tiny_dataset):
-    assert place_for(tiny_dataset, smi.make_settings("nlls")) is None
+    assert place_for(tiny_dataset, smi.make_settings("smi")) is None
 
 
 def test_the_folder_is_the_users_own(monkeypatch):
