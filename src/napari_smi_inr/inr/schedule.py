@@ -20,7 +20,7 @@ _PATIENCE = 0.15
 epochs and down again."""
 
 
-_CORRECTED_EVERY, _SETTLED = 4, 0.1
+_CORRECTED_EVERY, _SETTLED = 8, 0.05
 """Corrections of the signal are found anew in every so many epochs, and in all once the rate is below this."""
 
 
