@@ -86,7 +86,7 @@ def fit_and_write(
         If the scan cannot be fitted, or results not be written.
     """
     clock, story = _Clock(), _Story(attempt, notes)
-    dataset = api.load(task.scan.dwi, **given)
+    dataset = api.load(task.scan.dwi, check=False, **given)  # below, for the loss of the fit to come
     found = concerning(api.check(dataset), getattr(config, "loss", LEAST_SQUARES))
     story.warnings = [finding.what for finding in found if finding.severity is Severity.WARNING]
     dataset = with_findings(dataset, found)
