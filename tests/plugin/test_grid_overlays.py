@@ -65,3 +65,10 @@ def test_cells_may_come_and_go_in_one_change(open_grid, pump):
             add_plain(viewer)
         pump(30)
         assert viewer.canvas.overlays["anatomy_top_center"].gridded
+
+
+def test_a_scan_may_be_opened_in_a_grid(open_grid, pump):
+    viewer, _ = open_grid()
+    viewer.add_image(np.ones((5, 8, 28, 28)))  # its slider takes room from the canvas, which is painted at once
+    pump(30)
+    assert viewer.canvas.overlays["anatomy_middle_left"].gridded

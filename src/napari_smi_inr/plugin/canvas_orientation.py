@@ -6,7 +6,16 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from .keys import bind_keys
-from .napari_compat import camera, grid, overlays, show_scale_bar, text_overlay, unwrapped
+from .napari_compat import (
+    camera,
+    grid,
+    leave_cells,
+    overlays,
+    return_to_cells,
+    show_scale_bar,
+    text_overlay,
+    unwrapped,
+)
 from .zoom.view_state import ViewState
 
 ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
@@ -90,11 +99,14 @@ class CanvasOrientation:
             overlays(viewer)[_key(place)] = text
         self._order = self._world_order()
         self._busy = False
+        self._gone: list[Any] = []  # from the cells of the grid, while a layer is added
         self._roll_in_space()
         self._dims.events.order.connect(self._on_order)
         self._dims.events.ndisplay.connect(self._write)
         self._grid.events.enabled.connect(self._write)
         self._dims.events.ndim.connect(self._on_ndim)
+        viewer.layers.events.inserting.connect(self._on_inserting)
+        viewer.layers.events.inserted.connect(self._on_inserted, position="last")  # when napari has a cell for it
         viewer.layers.events.removed.connect(self._on_removed)
         self._write()
 
@@ -108,6 +120,8 @@ class CanvasOrientation:
         viewer = self._viewer_ref()
         if viewer is None:
             return
+        viewer.layers.events.inserting.disconnect(self._on_inserting)
+        viewer.layers.events.inserted.disconnect(self._on_inserted)
         viewer.layers.events.removed.disconnect(self._on_removed)
         for place in PLACES:
             del overlays(viewer)[_key(place)]
@@ -149,6 +163,15 @@ class CanvasOrientation:
         for text, letter in zip(self._texts, ("" if captioned else top, *others), strict=True):
             text.text = letter
             text.box = bool(letter)
+
+    def _on_inserting(self) -> None:
+        viewer = self._viewer_ref()
+        if viewer is not None and self._grid.enabled:
+            self._gone += leave_cells(viewer)
+
+    def _on_inserted(self) -> None:
+        return_to_cells(self._gone)
+        self._gone = []
 
     def _on_removed(self) -> None:
         viewer = self._viewer_ref()

@@ -30,20 +30,31 @@ def grid(viewer: Any) -> Any:
 
 @contextmanager
 def one_change(viewer: Any) -> Iterator[None]:
-    """Let napari build its scene once for all that is done to layers and grid meanwhile, not for each step.
-
-    Overlays that stand in each cell of the grid leave the cells meanwhile: in between napari (0.9) counts the cells
-    anew, but not what stands in them, and raises.
-    """
-    gridded = [overlay for overlay in list(unwrapped(overlays(viewer)).values()) if getattr(overlay, "gridded", False)]
-    for overlay in gridded:
-        overlay.gridded = False
+    """Let napari build its scene once for all that is done to layers and grid meanwhile, not for each step."""
+    gone = leave_cells(viewer)
     try:
         with getattr(unwrapped(viewer).layers, "batched_update", nullcontext)():
             yield
     finally:
-        for overlay in gridded:
-            overlay.gridded = True
+        return_to_cells(gone)
+
+
+def leave_cells(viewer: Any) -> list[Any]:
+    """Take what stands in each cell of the grid out of the cells; gives those overlays, for `return_to_cells`.
+
+    To be done while cells come: napari (0.9) counts the cells at once, but what stands in them only later, and raises
+    if it paints in between.
+    """
+    gridded = [overlay for overlay in list(unwrapped(overlays(viewer)).values()) if getattr(overlay, "gridded", False)]
+    for overlay in gridded:
+        overlay.gridded = False
+    return gridded
+
+
+def return_to_cells(gone: list[Any]) -> None:
+    """Have overlays stand in each cell of the grid again."""
+    for overlay in gone:
+        overlay.gridded = True
 
 
 def overlays(viewer: Any) -> Any:
