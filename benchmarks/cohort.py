@@ -17,7 +17,8 @@ from unittest.mock import patch
 import numpy as np
 
 from napari_smi_inr.cohort import fitting
-from napari_smi_inr.cohort.cluster import ClusterOptions, workers
+from napari_smi_inr.cohort.cluster import workers
+from napari_smi_inr.cohort.cluster_options import ClusterOptions
 from napari_smi_inr.cohort.finished import FinishedCohort
 from napari_smi_inr.cohort.report import write_cohort_report
 from napari_smi_inr.cohort.rows import COLUMNS, rows_of
@@ -43,12 +44,12 @@ def megabytes() -> float:
 
 
 def scheduler(out: Path, sizes: list[int]) -> None:
-    with patch.object(fitting, "fit_scan", nothing), workers(ClusterOptions(workers=1), "cpu") as client:
-        list(fitting.fit_all(client, tasks(out, 10), lambda: False))
+    with patch.object(fitting, "fit_scan", nothing), workers(ClusterOptions(workers=1), "cpu", out) as pool:
+        list(fitting.fit_all(pool, tasks(out, 10), lambda: False))
         for n in sizes:
             given, before = tasks(out / str(n), n), time.process_time()
             began = time.perf_counter()
-            answers = sum(1 for _ in fitting.fit_all(client, given, lambda: False))
+            answers = sum(1 for _ in fitting.fit_all(pool, given, lambda: False))
             wall, cpu = time.perf_counter() - began, time.process_time() - before
             print(
                 f"scheduler: {answers} scans, {1e3 * wall / n:.2f} ms each, of it {1e3 * cpu / n:.2f} ms of this "

@@ -1,12 +1,15 @@
-"""One cohort that was fitted by two processes and nothing disturbed, with a scan that is broken."""
+"""Cohorts to fit, and one that was fitted by two processes and nothing disturbed, with a scan that is broken."""
 
+import os
 import shutil
 
 import pytest
 
 from bids_sets import QUICK, qsiprep_set
-from napari_smi_inr.cohort.cluster import ClusterOptions
+from cohort_fits import SLOW_STEPS, maps, task
+from napari_smi_inr.cohort.cluster_options import ClusterOptions
 from napari_smi_inr.cohort.run import fit_cohort
+from napari_smi_inr.cohort.subject import fit_scan
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +54,27 @@ def again(whole, source, scheduler, tmp_path):
 
     run.out = out
     return run
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory):
+    """Results of QSIPrep: two sound subjects."""
+    return qsiprep_set(tmp_path_factory.mktemp("pair") / "qsiprep", (1, 2))
+
+
+@pytest.fixture(scope="session")
+def quiet(pair, tmp_path_factory):
+    """Results of the first subject, fitted in one go."""
+    out = tmp_path_factory.mktemp("quiet")
+    assert fit_scan(task(pair, out, 0)).status == "fitted"
+    return maps(out)
+
+
+@pytest.fixture
+def slow_steps(tmp_path, monkeypatch):
+    """Fits in new processes take their time."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SLOW_STEPS)
+    places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))

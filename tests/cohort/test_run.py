@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import napari_smi_inr as smi
 from bids_sets import QUICK, qsiprep_set
 from napari_smi_inr.cli import app
-from napari_smi_inr.cohort.cluster import ClusterOptions
+from napari_smi_inr.cohort.cluster_options import ClusterOptions
 from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.errors import InputError
 from napari_smi_inr.repeat import read_recorded

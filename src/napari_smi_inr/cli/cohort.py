@@ -134,7 +134,7 @@ def cohort(
     A broken scan is reported, and the others go on. Ctrl-C stops; the same
     command goes on: what is done, by the checksums of its files, is kept.
     """
-    from ..cohort.cluster import ClusterOptions
+    from ..cohort.cluster_options import ClusterOptions
     from ..cohort.companions import MASKS
     from ..cohort.run import fit_cohort
     from ..io.noise import parse_noise

@@ -12,6 +12,8 @@ from .task import Outcome, Task
 if TYPE_CHECKING:
     from distributed import Client
 
+    from .cluster import Pool
+
 _LOOK = 0.1  # seconds between two looks for answers, and for Ctrl-C
 _GRACE = 30.0  # seconds for fits under way to write down where they stand
 
@@ -21,12 +23,12 @@ _ALONE = 60.0
 
 _NO_WORKER = (
     "No worker is there. They may still be waiting in a queue, or end as soon as they begin: look at the queue "
-    "(squeue, with SLURM) and at what their jobs have written. Ctrl-C stops."
+    "(squeue, with SLURM) and at what their jobs have written (OUT_DIR/.work/slurm-*.log). Ctrl-C stops."
 )
 
 
 def fit_all(
-    client: Client,
+    pool: Pool,
     tasks: Sequence[Task],
     stop_asked: Callable[[], bool],
     announce: Callable[[str], object] = lambda words: None,
@@ -37,8 +39,8 @@ def fit_all(
 
     Parameters
     ----------
-    client
-        Of the cluster.
+    pool
+        Of workers.
     tasks
         What to fit.
     stop_asked
@@ -50,9 +52,15 @@ def fit_all(
     ------
     Outcome
         Of each task, in the order in which they end. After a stop, of those that have answered.
+
+    Raises
+    ------
+    InputError
+        If no worker will ever come.
     """
     from distributed import as_completed
 
+    client = pool.client
     names = {task.key: task.name for task in tasks}
     futures = [client.submit(fit_scan, task, key=task.key, pure=False) for task in tasks]
     answers = as_completed(futures, raise_errors=False)
@@ -68,6 +76,8 @@ def fit_all(
             _let_go(client, answers, futures, tasks)
         if deadline is not None and time.monotonic() > deadline:
             return
+        if words := pool.news():
+            announce(words)
         if time.monotonic() > quiet:
             quiet = time.monotonic() + 10 * _ALONE
             if not client.nthreads():

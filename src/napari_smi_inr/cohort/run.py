@@ -15,7 +15,8 @@ from ..experiments.page import require_jinja
 from ..experiments.tables import write_csv
 from ..io.noise import Noise, is_noise_file
 from ..methods import INR, make_settings
-from .cluster import EXTRA, ClusterOptions, workers
+from .cluster import workers
+from .cluster_options import EXTRA, ClusterOptions
 from .companions import MASKS
 from .fitting import fit_all
 from .folder import REPORT, TABLE, claim
@@ -23,6 +24,7 @@ from .report import write_cohort_report
 from .rows import COLUMNS, Row, fitted_before, rows_of
 from .scans import Scan, find_scans
 from .shapes import ShapeTable
+from .slurm import LOGS
 from .task import WORK, Outcome, Request, Task
 
 _EVERY = 300.0
@@ -151,14 +153,14 @@ def fit_cohort(
     tasks = [Task(scan, _about(scan, request)) for scan in scans]
     reporter = _Reporter(tasks, _others(source, tasks), root)
     outcomes: dict[str, Outcome] = {}
-    with workers(cluster, getattr(config, "device", "cpu")) as client:
-        for outcome in fit_all(client, tasks, stop_asked, announce):
+    with workers(cluster, getattr(config, "device", "cpu"), folder / WORK) as pool:
+        for outcome in fit_all(pool, tasks, stop_asked, announce):
             outcomes[outcome.name] = outcome
             on_outcome(outcome, len(outcomes), len(tasks))
             reporter.look(outcomes)
     rows = reporter.write(outcomes)
-    _clear(folder / WORK, request)
     stopped = any(row.status == "stopped" for row in rows)
+    _clear(folder / WORK, request, all_well=not stopped and all(row.status != "failed" for row in rows))
     return Cohort(folder, folder / REPORT, folder / TABLE, rows, stopped)
 
 
@@ -208,9 +210,11 @@ class _Reporter:
         return rows
 
 
-def _clear(work: Path, request: Request) -> None:
-    """Remove what was only needed while fits ran; checkpoints of those that were cut short stay."""
+def _clear(work: Path, request: Request, all_well: bool) -> None:
+    """Remove what was only needed while fits ran; checkpoints of those that were cut short stay, and what tells why."""
     if request.stop is not None:
         request.stop.unlink(missing_ok=True)
+    for log in work.glob(LOGS) if all_well else ():
+        log.unlink(missing_ok=True)
     if work.is_dir() and not any(work.iterdir()):
         work.rmdir()

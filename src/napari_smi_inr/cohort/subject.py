@@ -18,6 +18,7 @@ from ..memory import give_back_memory
 from ..methods import make_settings
 from .companions import Companions, companions_of
 from .done import FilesNow, why_not_done
+from .leaving import leave_to_others, worker_is_leaving
 from .shapes import as_text, shapes_in
 from .task import Outcome, Task
 
@@ -31,12 +32,15 @@ BDELTA = "_dwi.bdelta"
 def fit_scan(task: Task) -> Outcome:
     """Fit a scan, unless that is done; leave maps, FOD, field, residual, picture and, last of all, the record.
 
-    Never raises: a cohort goes on without a broken scan.
+    Never raises for what is wrong with a scan: a cohort goes on without it. Where the worker has been told to end, the
+    fit stands still, is kept, and dask is told to have another go on with it.
     """
     with _ONE:
         began = time.monotonic()
         outcome = _attempted(task)
         give_back_memory()
+        if outcome.status == "stopped" and worker_is_leaving():
+            raise leave_to_others()
         return replace(outcome, seconds=time.monotonic() - began)
 
 

@@ -27,6 +27,7 @@ from ..io.sidecar import write_json
 from ..methods import LEAST_SQUARES, METHODS
 from ..results import label_of, record_of, write_residual, write_results
 from .done import SECTION
+from .leaving import worker_is_leaving
 from .picture import save_picture
 from .summary import summary_of
 from .task import Outcome, Task
@@ -149,12 +150,14 @@ def _keep(task: Task, config: Settings, story: _Story) -> Keep | None:
 
 
 def _fitted(task: Task, dataset: DiffusionDataset, config: Settings, keep: Keep | None) -> Estimate | None:
-    """The fit at its end; None if it was asked to stop, with its state kept."""
+    """The fit at its end; None if it was asked to stop, or its worker was, with its state kept."""
     stop, looked = task.request.stop, time.monotonic()
     last: Step | None = None
     with closing(api.fit_steps(dataset, config, keep)) as steps:
         for step in steps:
             last = step
+            if worker_is_leaving():
+                return None
             if stop is not None and time.monotonic() - looked > _LOOK:
                 looked = time.monotonic()
                 if stop.exists():
