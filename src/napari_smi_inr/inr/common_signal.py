@@ -14,6 +14,7 @@ from ..signal_model.kernel import compartment_integrals
 from ..signal_model.kernel_grid import KernelGrid
 from ..signal_model.spherical_harmonics import degrees, real_sh
 from .network import Tissue
+from .state import State
 
 
 class _Shell(NamedTuple):
@@ -98,6 +99,16 @@ class SignalModel(nn.Module):
         seen = response.view(-1, n_coefficients, n) * (tissue.S0[:, None] * tissue.fod).T  # (shells·K, C, N)
         rows = self.design @ seen.view(len(self.design), -1, n)
         return rows.view(-1, n).index_select(0, self.kept).T
+
+    def correct(self, tissue: Tissue, voxels: torch.Tensor) -> None:
+        """Bring up to date what voxels have of their own: nothing, here."""
+
+    def state(self) -> State:
+        """What changes as a fit goes on: nothing, here."""
+        return State({}, {})
+
+    def restore(self, state: State) -> None:
+        """Go on from another state."""
 
 
 def _shell(acquisition: Acquisition, volumes: NDArray[np.intp], lmax: int, reduced: bool) -> _Shell:

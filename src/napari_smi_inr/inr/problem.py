@@ -165,17 +165,15 @@ class Problem:
 
     def correct(self, tissue: Tissue, voxels: torch.Tensor) -> None:
         """Bring what gradients of their own do to these n voxels up to date with the tissue at their n·K points."""
-        if isinstance(self.signal_model, CorrectedSignal):
-            self.signal_model.correct(tissue, voxels)
+        self.signal_model.correct(tissue, voxels)
 
     def state(self) -> State:
         """What changes as the fit goes on."""
-        return self.signal_model.state() if isinstance(self.signal_model, CorrectedSignal) else State({}, {})
+        return self.signal_model.state()
 
     def restore(self, state: State) -> None:
         """Go back, or on; a ValueError or KeyError if the state cannot be of this fit."""
-        if isinstance(self.signal_model, CorrectedSignal):
-            self.signal_model.restore(state)
+        self.signal_model.restore(state)
 
     def per_measurement(self, misfit: float) -> float:
         """A mean of :meth:`misfit` as ``Losses.data`` states it."""
