@@ -118,7 +118,7 @@ class VoxelRun:
         self.counts.update(state.numbers["counts"])
 
     def _batches(self, solve: Solve, size: int) -> Iterator[tuple[NDArray[np.intp], Solution]]:
-        order, start = self.order, 0
+        order, start, size = self.order, 0, min(size, LARGEST_BATCH)
         while start < len(order):
             voxels = np.sort(order[start : start + size])
             began = time.perf_counter()

@@ -116,9 +116,7 @@ class Learning:
     def _fresh(self) -> NormalEquations:
         return NormalEquations(self.polynomials.n_columns, len(TARGETS), self._device)
 
-    def _regress(
-        self, levels: list[int], features: NDArray[np.float64], values: NDArray[np.float64]
-    ) -> Iterator[None]:
+    def _regress(self, levels: list[int], features: NDArray[np.float64], values: NDArray[np.float64]) -> Iterator[None]:
         for level in levels:
             std = noise_at(level, self._config.noise_levels) * self._invariants.noise
             self._equations = self._equations or self._fresh()

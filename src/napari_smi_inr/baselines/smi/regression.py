@@ -49,7 +49,6 @@ class Regression:
         found: NDArray[np.float64] = (self.polynomials.columns(white) @ self.coefficients).cpu().numpy()
         return found
 
-
     def state(self) -> State:
         """It in numbers."""
         names = ("mean", "whitening", "coefficients")
