@@ -213,7 +213,7 @@ def nothing(numbers):
 SPOILT = {
     "equations of another size": ("smi", "training", nothing, {"learning.equations.gram": torch.zeros(3, 3)}),
     "equations beyond their end": ("smi", "training", lambda n: n["learning"]["equations"].update(done=10**6), {}),
-    "a regression that is none": ("smi", "fit", nothing, {"learning.level 0.mean": torch.full((13,), torch.nan)}),
+    "a regression that is none": ("smi", "fit", nothing, {"learning.level 2.mean": torch.full((13,), torch.nan)}),
     "voxels of another scan": ("smi", "fit", nothing, {"voxels.done": torch.ones(3, dtype=torch.bool)}),
     "no voxels": ("smi", "fit", lambda n: n.pop("voxels"), {}),
     "seeds that are none": ("nn", "training", nothing, {"learning.seeds.parents": torch.zeros(3, 2)}),

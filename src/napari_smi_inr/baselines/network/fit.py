@@ -57,7 +57,7 @@ def network_steps(dataset: DiffusionDataset, config: NetworkConfig, keep: Keep |
         which the record tells; with ``cache="off"`` equal settings give equal results.
     keep
         Where the training, and then the network and the voxels done, are kept now and then, and when the fit is left
-        before its end; one that goes on from there gives, on the processor, the same to the last bit.
+        before its end; on the processor one that goes on from there gets the same network to the last bit.
 
     Yields
     ------

@@ -168,8 +168,10 @@ class Training:
 
     def _remember(self, moments: dict[str, dict[str, torch.Tensor]]) -> None:
         """Give the optimiser back what it remembers."""
-        steps = {"step": torch.tensor(float(self.done))}
-        each = [{**steps, **{kind: moments[kind][key] for kind in _MOMENTS}} for key in self._best]
+        each = [  # every weight has a count of steps of its own, which Adam writes to
+            {"step": torch.tensor(float(self.done)), **{kind: moments[kind][key] for kind in _MOMENTS}}
+            for key in self._best
+        ]
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": dict(enumerate(each)), "param_groups": groups})
 

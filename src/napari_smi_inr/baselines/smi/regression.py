@@ -132,7 +132,7 @@ def regress(
     by Cholesky. Squaring the design is safe here, for the features are first brought to unit covariance: for the
     published protocol its condition number is then 90 or less, where monomials of the plain features have up to
     6e9. That is a linear map, which leaves the set of polynomials up to a degree, and hence their best fit, as it
-    is. For c columns, memory is 8 c² bytes and 0.3 GB: 0.85 GB for 8436.
+    is. For c columns, memory is 8 c² bytes and 0.3 GB: 0.85 GB for 8436; while a checkpoint is written, 8 c² more.
 
     Parameters
     ----------
