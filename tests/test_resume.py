@@ -31,8 +31,9 @@ from napari_smi_inr.cli import main
 from napari_smi_inr.estimation import keep
 from napari_smi_inr.inr.trainer import Trainer
 keep.Keep = partial(keep.Keep, interval=0.05)
-descend = Trainer._descend
-Trainer._descend = lambda *given: (time.sleep(0.02), descend(*given))[1]
+from napari_smi_inr.baselines.course import Course
+for where, name, seconds in ((Trainer, "_descend", 0.02), (Course, "step", 0.1)):
+    setattr(where, name, lambda *given, work=getattr(where, name), wait=seconds: (time.sleep(wait), work(*given))[1])
 main()
 """
 """The program, slow enough to be caught in the midst, and keeping its fit often."""
@@ -129,11 +130,34 @@ def test_where_there_is_nothing_to_resume_the_fit_begins(run, whole, tmp_path):
     assert contents(tmp_path / "out") == whole
 
 
-def test_a_method_that_keeps_nothing_cannot_resume(scan, tmp_path):
-    given = ["fit", scan / "dwi.nii.gz", "--out", tmp_path / "out", "--method", "smi", "--resume"]
-    result = CliRunner().invoke(app, [str(word) for word in given])
-    assert result.exit_code == 2
-    assert re.fullmatch(r"Error: --resume: smi keeps no checkpoints.*\n", result.stderr)
+OTHERS = {
+    "smi": ("--set", "n_training=20000", "--set", "noise_levels=20"),
+    "nn": ("--epochs", "12", "--set", "vectors=2000", "--set", "batch_size=20", "--set", "cache=off"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals on Windows")
+@pytest.mark.parametrize("method", OTHERS)
+def test_other_methods_that_are_killed_go_on_to_the_very_same_maps(scan, tmp_path, method):
+    def words(out):
+        given = ["fit", scan / "dwi.nii.gz", "--mask", scan / "mask.nii.gz", "--out", tmp_path / out, "--lmax", "2"]
+        return [str(word) for word in (*given, "--method", method, "--device", "cpu", *OTHERS[method])]
+
+    kept = tmp_path / "killed" / "dwi.checkpoint.safetensors"
+    with caught(words("killed"), kept) as program:
+        program.kill()
+    for part in kept.parent.glob(".*.part"):
+        part.unlink()
+    share = peek(kept).fraction
+    assert 0 < share < 1
+    resumed = CliRunner().invoke(app, [*words("killed"), "--resume"], catch_exceptions=False)
+    assert f"at {share:.0%} of the work" in resumed.stderr.replace("\n", " ")
+    CliRunner().invoke(app, words("whole"), catch_exceptions=False)
+    killed, whole = (contents(tmp_path / out) for out in ("killed", "whole"))
+    assert killed.keys() == whole.keys()
+    assert len(whole) > 10
+    for name in whole:  # but for the seconds that it took
+        assert killed[name] == whole[name] or (method, name[-5:]) == ("nn", ".json")
 
 
 @pytest.fixture

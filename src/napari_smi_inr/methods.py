@@ -28,16 +28,12 @@ class Method(NamedTuple):
     settings
         Module and class of its settings; loads fast.
     steps
-        Module and function ``(dataset, config) -> Iterator[Step]``; may load torch.
-    keeps
-        Whether that takes a :class:`~napari_smi_inr.estimation.keep.Keep` as well, so that a fit that was cut short can
-        go on.
+        Module and function ``(dataset, config, keep) -> Iterator[Step]``; may load torch.
     """
 
     title: str
     settings: tuple[str, str]
     steps: tuple[str, str]
-    keeps: bool = False
 
 
 INR = "inr"
@@ -47,9 +43,7 @@ LEAST_SQUARES = "mse"
 """Loss of a method that has no setting for it."""
 
 METHODS: dict[str, Method] = {
-    INR: Method(
-        "implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps"), keeps=True
-    ),
+    INR: Method("implicit neural representation", ("inr.config", "FitConfig"), ("inr.training", "fit_steps")),
     "nn": Method(
         "supervised network",
         ("baselines.network.config", "NetworkConfig"),
@@ -59,7 +53,6 @@ METHODS: dict[str, Method] = {
         "nonlinear least squares",
         ("baselines.nlls.config", "NllsConfig"),
         ("baselines.nlls.fit", "nlls_steps"),
-        keeps=True,
     ),
     "smi": Method(
         "SMI, polynomial regression", ("baselines.smi.config", "SmiConfig"), ("baselines.smi.fit", "smi_steps")
@@ -118,14 +111,9 @@ def fit_steps(dataset: DiffusionDataset, config: Settings, keep: Keep | None = N
     Raises
     ------
     InputError
-        If the dataset lacks something the method needs, or what is to be resumed is of another fit, or of a method that
-        keeps nothing.
+        If the dataset lacks something the method needs, or what is to be resumed is of another fit.
     """
-    method = METHODS[config.method]
-    if keep is not None and keep.resume and not method.keeps:
-        raise InputError("resume", f"is nothing {config.method} can do: it keeps no checkpoints.", "Fit anew.")
-    kept = (keep,) if method.keeps else ()
-    steps: Generator[Step, None, None] = _load(method.steps)(dataset, config, *kept)
+    steps: Generator[Step, None, None] = _load(METHODS[config.method].steps)(dataset, config, keep)
     return steps
 
 

@@ -105,8 +105,12 @@ def test_what_is_damaged_is_not_offered_and_what_is_old_is_removed(tiny_dataset,
     assert list(kept_fits_folder.iterdir()) == []
 
 
-def test_methods_that_keep_nothing_have_no_place(tiny_dataset):
-    assert place_for(tiny_dataset, smi.make_settings("smi")) is None
+def test_a_fit_by_any_method_is_found(tiny_dataset):
+    config = smi.make_settings("smi", n_training=2000, device="cpu")
+    steps = smi.fit_steps(tiny_dataset, config, place_for(tiny_dataset, config))
+    next(steps)
+    steps.close()
+    assert find_fit(tiny_dataset).config == config
 
 
 def test_the_folder_is_the_users_own(monkeypatch):

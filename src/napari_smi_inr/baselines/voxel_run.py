@@ -11,12 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
-from ..estimation.keep import Keep
 from ..estimation.record import provenance
 from ..estimation.settings import Settings
 from ..estimation.step import STEP_SECONDS, Losses, Step
 from ..estimation.voxel_fit import VoxelFit
-from ..inr.checkpoint import Checkpoints
 from ..inr.state import State
 from ..parameters import SCALARS
 from ..signal_model.spherical_harmonics import n_coefficients
@@ -48,38 +46,30 @@ class VoxelRun:
         What is fitted, how and where.
     started
         When the work began, on the clock of :func:`time.perf_counter`: preparations count too.
-    keep
-        Where the voxels done are kept, for the case that the fit is cut short, and whether to go on from there.
 
-    Raises
-    ------
-    InputError
-        If what is to be gone on from is missing, damaged or of another fit.
+    Attributes
+    ----------
+    worked
+        Seconds.
+    training
+        What is told of it beside the result, in JSON's types.
+    counts
+        What a method has counted in the voxels done, in JSON's types.
+    noise
+        (N,) standard deviation of the noise that the method went by, if any.
     """
 
-    def __init__(
-        self,
-        dataset: DiffusionDataset,
-        config: Settings,
-        device: Any,
-        started: float | None = None,
-        keep: Keep | None = None,
-    ) -> None:
+    def __init__(self, dataset: DiffusionDataset, config: Settings, device: Any, started: float | None = None) -> None:
         self.dataset, self.config, self.device = dataset, config, device
-        self._checkpoints, self._note = Checkpoints(keep, dataset, config), ""
         n = dataset.n_voxels
         self._scalars = np.full((n, len(SCALARS)), np.nan, dtype=np.float32)
         self._fod = np.zeros((n, n_coefficients(config.lmax)), dtype=np.float32)
         self._done = np.zeros(n, dtype=bool)
         self._squared, self._known = 0.0, 0
         self.worked = 0.0 if started is None else time.perf_counter() - started
-        self.training: dict[str, Any] = {}  # what is told of it beside the result
-        self.counts: dict[str, Any] = {}  # what a method has counted, in JSON's types; kept with the voxels done
+        self.training: dict[str, Any] = {}
+        self.counts: dict[str, Any] = {}
         self.noise: NDArray[np.floating] | None = None
-        if begun := self._checkpoints.read():
-            self.worked = begun.worked
-            with self._checkpoints.blamed():
-                self._restore(begun.state)
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -97,29 +87,27 @@ class VoxelRun:
         if n_left == 0:  # it was cut short after all was done
             yield self._step(0.0)
         began = time.perf_counter()
-        try:
-            for voxels, solution in solved:
-                self._take(voxels, solution)
-                self.worked += time.perf_counter() - began
-                n_new += len(voxels)
-                if self._checkpoints.due:
-                    self._keep()
-                yield self._step((self.worked - before) / n_new * (n_left - n_new))
-                began = time.perf_counter()
-        except GeneratorExit:  # stopped: who wants to can go on from here
-            self._keep()
-            raise
+        for voxels, solution in solved:
+            self._take(voxels, solution)
+            self.worked += time.perf_counter() - began
+            n_new += len(voxels)
+            yield self._step((self.worked - before) / n_new * (n_left - n_new))
+            began = time.perf_counter()
 
-    def _keep(self) -> None:
-        """Write down which voxels are done, and what was found there."""
-        self._note = self._checkpoints.write(self._state(), self.worked, float(self._done.mean()))
-
-    def _state(self) -> State:
+    def state(self) -> State:
+        """Which voxels are done, and what was found there; the order of the others follows from it."""
         tensors = {"scalars": self._scalars, "fod": self._fod, "done": self._done}
         numbers = {"squared": self._squared, "known": self._known, "counts": self.counts, "training": self.training}
         return State({name: torch.from_numpy(array) for name, array in tensors.items()}, numbers)
 
-    def _restore(self, state: State) -> None:
+    def restore(self, state: State) -> None:
+        """Take over the voxels done in another run of the same fit.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is not one.
+        """
         done = state.tensor("done", self._done.shape, torch.bool).numpy()
         scalars, fod = (state.tensors[name].numpy() for name in ("scalars", "fod"))
         if scalars.shape != self._scalars.shape or fod.shape != self._fod.shape:
@@ -130,7 +118,7 @@ class VoxelRun:
         self.counts.update(state.numbers["counts"])
 
     def _batches(self, solve: Solve, size: int) -> Iterator[tuple[NDArray[np.intp], Solution]]:
-        order, start = self.order, 0
+        order, start, size = self.order, 0, min(size, LARGEST_BATCH)
         while start < len(order):
             voxels = np.sort(order[start : start + size])
             began = time.perf_counter()
@@ -160,7 +148,6 @@ class VoxelRun:
             losses=Losses(data=self._rms),
             elapsed=self.worked,
             remaining=left,
-            notes=(self._note,) if self._note else (),
             _field=self.result,
         )
 

@@ -140,7 +140,7 @@ def fit(
     typer.echo(told + "\n")
     tell_changed_inputs(before, dataset)
     name = dwi[0].name.removesuffix(".gz").removesuffix(".nii")
-    keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume, config.method)
+    keep = checkpoint_at(folder / f"{name}{SUFFIX}", resume)
     field, finished = fit_with_progress(dataset, config, keep)
     tell_changed_making(before, field)
     paths, fault = write_somewhere(field, folder, name)
@@ -153,7 +153,7 @@ def fit(
         forget(keep)
     if fault is not None:
         raise fault
-    tell_if_interrupted(finished, "--resume goes on from here." if keep is not None else "")
+    tell_if_interrupted(finished, "--resume goes on from here.")
 
 
 def _number_or_text(value: str | None) -> float | str | None:

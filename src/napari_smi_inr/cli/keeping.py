@@ -12,7 +12,6 @@ import typer
 
 from ..errors import InputError
 from ..memory import is_out_of_memory
-from ..methods import METHODS
 from .progress import residual_with_progress
 
 if TYPE_CHECKING:
@@ -21,21 +20,17 @@ if TYPE_CHECKING:
     from ..estimation.keep import Keep
 
 
-def checkpoint_at(path: Path, resume: bool, method: str) -> Keep | None:
-    """Where a fit is kept while it is under way, if its method can be; says on stderr what is there from before.
+def checkpoint_at(path: Path, resume: bool) -> Keep:
+    """Where a fit is kept while it is under way; says on stderr what is there from before.
 
     Raises
     ------
     InputError
-        If it is to be resumed, and its method keeps nothing, or what is there is damaged.
+        If it is to be resumed, and what is there is damaged.
     """
     from ..estimation.keep import Keep
     from ..inr.checkpoint import peek
 
-    if not METHODS[method].keeps:
-        if resume:
-            raise InputError("--resume", f"{method} keeps no checkpoints.", "Leave it out: the fit begins anew.")
-        return None
     there = path.is_file()
     if resume and not there:
         typer.echo(f"There is no checkpoint {path}: the fit begins at its beginning.", err=True)
@@ -47,11 +42,10 @@ def checkpoint_at(path: Path, resume: bool, method: str) -> Keep | None:
     return Keep(path, resume and there)
 
 
-def forget(keep: Keep | None) -> None:
+def forget(keep: Keep) -> None:
     """Remove the checkpoint of a fit whose results are written."""
-    if keep is not None:
-        with suppress(OSError):  # it does no harm
-            keep.path.unlink()
+    with suppress(OSError):  # it does no harm
+        keep.path.unlink()
 
 
 def write_somewhere(field: Estimate, folder: Path, name: str) -> tuple[list[Path], InputError | None]:

@@ -24,7 +24,7 @@ from ..estimation.step import Step
 from ..io.files import output_folder, sha256
 from ..io.json_text import read_json
 from ..io.sidecar import write_json
-from ..methods import LEAST_SQUARES, METHODS
+from ..methods import LEAST_SQUARES
 from ..results import label_of, record_of, write_residual, write_results
 from .done import SECTION
 from .leaving import worker_is_leaving
@@ -92,11 +92,11 @@ def fit_and_write(
     story.warnings = [finding.what for finding in found if finding.severity is Severity.WARNING]
     dataset = with_findings(dataset, found)
     clock.read = clock.lap()
-    keep = _keep(task, config, story)
+    keep = _keep(task, story)
     try:
         estimate = _fitted(task, dataset, config, keep)
     except InputError:
-        if keep is None or not keep.resume:
+        if not keep.resume:
             raise
         # of another version or of other settings, or spoilt: what there is no going on from is in the way
         story.resumed_at, story.notes = 0.0, [*notes, "A checkpoint was of no use: begun anew."]
@@ -133,10 +133,8 @@ class _Clock:
         return self._last - before
 
 
-def _keep(task: Task, config: Settings, story: _Story) -> Keep | None:
-    """Where the fit is kept, if its method can be; how much of it is there from before goes into the story."""
-    if not METHODS[config.method].keeps:
-        return None
+def _keep(task: Task, story: _Story) -> Keep:
+    """Where the fit is kept; how much of it is there from before goes into the story."""
     path = task.checkpoint
     if path.is_file():
         from ..inr.checkpoint import peek
@@ -149,7 +147,7 @@ def _keep(task: Task, config: Settings, story: _Story) -> Keep | None:
     return Keep(path, path.is_file(), task.request.keep_every)
 
 
-def _fitted(task: Task, dataset: DiffusionDataset, config: Settings, keep: Keep | None) -> Estimate | None:
+def _fitted(task: Task, dataset: DiffusionDataset, config: Settings, keep: Keep) -> Estimate | None:
     """The fit at its end; None if it was asked to stop, or its worker was, with its state kept."""
     stop, looked = task.request.stop, time.monotonic()
     last: Step | None = None

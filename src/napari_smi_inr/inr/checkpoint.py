@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
@@ -20,13 +21,16 @@ from ..dataset import DiffusionDataset
 from ..errors import InputError
 from ..estimation.keep import Keep
 from ..estimation.settings import Settings
+from ..estimation.step import Step
 from ..io.files import output_folder
 from ..memory import is_out_of_memory
 from .state import State
 from .tensor_file import Build, damaged, read_tensors, write_tensors
 
+S = TypeVar("S", bound=Step)
+
 _KNOWN = {"format": "napari-smi-inr checkpoint", "version": 2}
-_PACKAGES = ("napari-smi-inr", "torch")
+_PACKAGES = ("napari-smi-inr", "numpy", "torch")
 _REMEDY = "Remove it, and fit from the beginning."
 _UNKEPT = "The fit is not kept for the case that it is cut short:"
 
@@ -106,6 +110,46 @@ class Checkpoints:
             ended = time.monotonic()
             self._next = ended + max(self._keep.interval, (ended - began) / SHARE)
         return ""
+
+    def go_on(self, restore: Callable[[State], None]) -> float:
+        """Bring a fit to where it stood, if that is wanted; the seconds that were worked until then.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`, or if there is no going on from what it holds.
+        """
+        begun = self.read()
+        if begun is None:
+            return 0.0
+        with self.blamed():
+            restore(begun.state)
+        return begun.worked
+
+    def follow(self, steps: Iterator[S], state: Callable[[], State]) -> Iterator[S]:
+        """The same steps of a fit, which is written down now and then, and when it is left before its end.
+
+        Parameters
+        ----------
+        steps
+            Of the fit.
+        state
+            Gives what it is between two of them.
+
+        Yields
+        ------
+        The steps; those that follow a checkpoint that could not be written say so.
+        """
+        step, note = None, ""
+        try:
+            for step in steps:
+                if self.due:
+                    note = self.write(state(), step.elapsed, step.fraction)
+                yield replace(step, notes=(*step.notes, note)) if note else step
+        except GeneratorExit:  # stopped: who wants to can go on from here
+            if step is not None:
+                self.write(state(), step.elapsed, step.fraction)
+            raise
 
     @contextmanager
     def blamed(self) -> Iterator[None]:

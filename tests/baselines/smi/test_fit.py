@@ -140,7 +140,7 @@ def test_what_is_learnt_depends_on_protocol_and_noise_alone(clean, noisy):
     learnt = []
     for data in (dataclasses.replace(clean, noise=noisy.noise), noisy):
         config = SmiConfig(**QUICK)
-        learning = Learning(Solver(data, config, {}).invariants, [1], config, torch.device("cpu"))
+        learning = Learning(Solver(data, config, {}, {}).invariants, [1], config, torch.device("cpu"))
         assert list(learning.steps())[-1] == 1
         learnt.append(learning.regressions[1].coefficients)
     assert torch.equal(*learnt)
@@ -157,7 +157,7 @@ class TestNoise:
 
     def note(self, data):
         training = {}
-        Solver(data, SmiConfig(**QUICK), training)
+        Solver(data, SmiConfig(**QUICK), training, {})
         return training["notes"][0]
 
     def test_it_is_taken_as_given(self, noisy):
@@ -165,9 +165,9 @@ class TestNoise:
 
     def test_it_is_found_from_repeated_volumes(self, noisy):
         training = {}
-        solver = Solver(dataclasses.replace(noisy, noise=None), SmiConfig(**QUICK), training)
+        solver = Solver(dataclasses.replace(noisy, noise=None), SmiConfig(**QUICK), training, {})
         assert "b = 0 volumes" in training["notes"][0]
-        given = Solver(noisy, SmiConfig(**QUICK), {})
+        given = Solver(noisy, SmiConfig(**QUICK), {}, {})
         assert np.mean(np.abs(solver.levels - given.levels) <= 1) > 0.95
 
     def test_with_one_volume_only_mp_pca_finds_it(self):

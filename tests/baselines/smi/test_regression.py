@@ -9,14 +9,15 @@ import torch
 
 from napari_smi_inr.baselines.smi import polynomials as polynomials_module
 from napari_smi_inr.baselines.smi.polynomials import Polynomials
-from napari_smi_inr.baselines.smi.regression import n_pauses, noisy, regress
+from napari_smi_inr.baselines.smi.regression import NormalEquations, n_pauses, noisy, regress
 
 CPU = torch.device("cpu")
 
 
 def run(features, targets, std, polynomials, seed=(0, 1)):
     """The regression, and how often it paused."""
-    work, pauses = regress(features, targets, std, polynomials, seed, CPU), 0
+    equations, pauses = NormalEquations(polynomials.n_columns, targets.shape[1], CPU), 0
+    work = regress(features, targets, std, polynomials, seed, equations)
     while True:
         try:
             next(work)

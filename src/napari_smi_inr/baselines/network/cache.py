@@ -157,11 +157,31 @@ class Cache:
         return None
 
 
-def _pack(depends: Mapping[str, Any], kept: Kept) -> bytes:
+def tensors_of(kept: Kept) -> dict[str, torch.Tensor]:
+    """A network, and what seeded it, in tensors by name."""
     tensors = {f"weight.{name}": weight.contiguous() for name, weight in kept.network.weights.items()}
     for name, span in (("inputs", kept.network.inputs), ("targets", kept.network.targets)):
         tensors[f"{name}.low"], tensors[f"{name}.high"] = torch.from_numpy(span.low), torch.from_numpy(span.high)
     tensors["parents"] = torch.from_numpy(kept.parents)
+    return tensors
+
+
+def kept_of(tensors: Mapping[str, torch.Tensor], record: Mapping[str, Any], n_volumes: int) -> Kept:
+    """The network for a protocol of so many volumes that is in tensors.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If there is none.
+    """
+    _check(tensors, n_volumes)
+    weights = {name.removeprefix("weight."): t for name, t in tensors.items() if name.startswith("weight.")}
+    inputs, targets = (Range(tensors[f"{n}.low"].numpy(), tensors[f"{n}.high"].numpy()) for n in ("inputs", "targets"))
+    return Kept(TrainedNetwork(weights, inputs, targets), tensors["parents"].numpy(), dict(record))
+
+
+def _pack(depends: Mapping[str, Any], kept: Kept) -> bytes:
+    tensors = tensors_of(kept)
     header = {"format": FORMAT, "depends": depends, "digest": _digest_of(tensors, kept.record), "record": kept.record}
     return save(tensors, metadata={_KEY: json.dumps(header)})
 
@@ -176,12 +196,10 @@ def _read(path: Path, depends: Mapping[str, Any]) -> Kept:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     if header["format"] != FORMAT or header["depends"] != depends:
         raise ValueError("it is another network")
-    _check(tensors, int(depends["volumes"]))
+    kept = kept_of(tensors, header["record"], int(depends["volumes"]))
     if header["digest"] != _digest_of(tensors, header["record"]):
         raise ValueError("its content has changed")
-    weights = {name.removeprefix("weight."): t for name, t in tensors.items() if name.startswith("weight.")}
-    inputs, targets = (Range(tensors[f"{n}.low"].numpy(), tensors[f"{n}.high"].numpy()) for n in ("inputs", "targets"))
-    return Kept(TrainedNetwork(weights, inputs, targets), tensors["parents"].numpy(), dict(header["record"]))
+    return kept
 
 
 def _check(tensors: Mapping[str, torch.Tensor], n_volumes: int) -> None:

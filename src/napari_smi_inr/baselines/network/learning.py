@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...dataset import DiffusionDataset
 from ...estimation.estimate import Estimate
 from ...estimation.record import provenance
 from ...estimation.step import STEP_SECONDS, Losses, Step
+from ...inr.state import State
 from ..course import Course
 from .cache import Kept, digest, scan_digest
 from .config import NetworkConfig
@@ -29,10 +31,8 @@ Preview = Callable[[TrainedNetwork | None], Estimate]
 """What a network makes of the scan; nothing before there is one."""
 
 
-def learn(
-    dataset: DiffusionDataset, config: NetworkConfig, snr: float, device: torch.device, course: Course, preview: Preview
-) -> Generator[Step, None, Kept]:
-    """Train a network for a scan's protocol: the phases ``"training set"`` and ``"training"``.
+class Learning:
+    """Trains a network for a scan's protocol: the phases ``"training set"`` and ``"training"``.
 
     Parameters
     ----------
@@ -46,31 +46,94 @@ def learn(
         The clock of the whole fit.
     preview
         Makes the steps' results.
+    blamed
+        Within it, what goes wrong is the fault of a state to go on from.
     """
 
-    def making(parts: Generator[float, None, Any], begin: float, end: float) -> Generator[Step, None, Any]:
+    def __init__(
+        self,
+        dataset: DiffusionDataset,
+        config: NetworkConfig,
+        snr: float,
+        device: torch.device,
+        course: Course,
+        preview: Preview,
+        blamed: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._dataset, self._config, self._snr, self._device = dataset, config, snr, device
+        self._course, self._preview, self._blamed = course, preview, blamed
+        self._parents = None if config.brain > 0 else np.empty((0, len(TARGETS)))
+        self._training: Training | None = None
+        self._begun: State | None = None  # a training to go on with, once its training set is there again
+
+    def steps(self) -> Generator[Step, None, Kept]:
+        """Do what is left to do."""
+        seeding = _SEEDING if self._config.brain > 0 else 0.0
+        if self._parents is None:
+            self._parents = yield from self._making(find_seeds(self._dataset, self._config), 0.0, seeding)
+        learnt = yield from self._simulated(self._parents, seeding)
+        training = Training(learnt, self._config, self._device)
+        if self._begun is not None:
+            with self._blamed():
+                training.restore(self._begun)
+        self._training, self._begun = training, None
+        for share in self._course.working(_advance(training)):
+            yield self._course.step("training", share, training.losses, lambda: self._preview(training.best()))
+        seeds = self._parents.astype(np.float32)
+        made = provenance(self._dataset, self._device)
+        story = _story(training, learnt, self._snr, self._course.worked, made)
+        return Kept(training.best(), seeds, {**story, "seeds": _origin(seeds, self._dataset)})
+
+    def state(self) -> State:
+        """The seeds and the training, as far as they are there; the training set follows from seeds and settings."""
+        training = self._begun if self._training is None else self._training.state()
+        parts = {} if training is None else {"training": training}
+        if self._parents is not None:
+            parts["seeds"] = State({"parents": torch.from_numpy(self._parents)}, {})
+        return State.of(parts)
+
+    def restore(self, state: State) -> None:
+        """Go on from another state of the same fit.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is not one; what a training is, is looked at once it goes on.
+        """
+        if "seeds" in state.numbers:
+            parents = state.part("seeds").tensors["parents"]
+            shape = (len(parents), len(TARGETS))
+            self._parents = state.part("seeds").tensor("parents", shape, torch.float64).numpy()
+        if "training" in state.numbers:
+            self._begun = state.part("training")
+            if not 0 < self._begun.count("done") <= self._begun.count("end"):
+                raise ValueError("its training is of another length")
+
+    def _simulated(self, parents: NDArray[np.float64], begin: float) -> Generator[Step, None, TrainingSet]:
+        """The training set; equal every time, and quick beside the training."""
+        rng = np.random.default_rng(self._config.seed)
+        tissue = mixed_tissue(self._config.vectors, parents, self._config.brain, rng)
+        made: TrainingSet = yield from self._making(
+            simulate_set(tissue, self._dataset.acquisition, self._snr, rng), begin, 1.0
+        )
+        return made
+
+    def _making(self, parts: Generator[float, None, Any], begin: float, end: float) -> Generator[Step, None, Any]:
         """Steps of the first phase from one share of it to another."""
-        shares = course.working(parts)
+        shares = self._course.working(parts)
         while True:
             try:
                 share = next(shares)
             except StopIteration as finished:
                 return finished.value
-            yield course.step("training set", begin + share * (end - begin), Losses(), lambda: preview(None))
+            yield self._step(begin + share * (end - begin))
 
-    seeding = _SEEDING if config.brain > 0 else 0.0
-    parents = np.empty((0, len(TARGETS)))
-    if seeding:
-        parents = yield from making(find_seeds(dataset, config), 0.0, seeding)
-    rng = np.random.default_rng(config.seed)
-    tissue = mixed_tissue(config.vectors, parents, config.brain, rng)
-    learnt: TrainingSet = yield from making(simulate_set(tissue, dataset.acquisition, snr, rng), seeding, 1.0)
-    training = Training(learnt, config, device)
-    for share in course.working(_advance(training)):
-        yield course.step("training", share, training.losses, lambda: preview(training.best()))
-    seeds = parents.astype(np.float32)
-    story = _story(training, learnt, snr, course.worked, provenance(dataset, device))
-    return Kept(training.best(), seeds, {**story, "seeds": _origin(seeds, dataset)})
+    def _step(self, share: float) -> Step:
+        """A step of the first phase; or, where that is only done again, of the second, where it will go on."""
+        phase = "training set"
+        if self._begun is not None:
+            phase, share = "training", self._begun.count("done") / self._begun.count("end")
+        return self._course.step(phase, share, Losses(), lambda: self._preview(None))
 
 
 def _advance(training: Training) -> Generator[float, None, None]:

@@ -29,12 +29,16 @@ import torch
 
 from ...estimation.device import one_thread
 from ...estimation.step import Losses
+from ...inr.state import State
 from .config import NetworkConfig
 from .model import TrainedNetwork, build
 from .training_set import TrainingSet
 
 _WARM_UP = 500
 """Batches over which the learning rate rises to its peak."""
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What torch's Adam remembers of each weight."""
 
 _JUDGED = 16_384
 """Vectors validated at a time."""
@@ -73,6 +77,7 @@ class Training:
             self._network = build(inputs.shape[1]).to(device)
         self._optimiser = torch.optim.Adam(self._network.parameters(), lr=config.learning_rate, fused=True)
         self._shuffle = torch.Generator().manual_seed(config.seed)
+        self._before_order = self._shuffle.get_state()  # from which the order of this epoch was drawn
         self.batches = max(1, round(learnt.n_train / config.batch_size))
         self.done, self.failures = 0, 0
         self.best_error, self.best_epoch = math.inf, 0
@@ -118,10 +123,74 @@ class Training:
         weights = {name: weight.detach().cpu().clone() for name, weight in self._best.items()}
         return TrainedNetwork(weights, *self._ranges)
 
+    def state(self) -> State:
+        """All that the rest of the training depends on, but for the training set."""
+        at_start = self.done % self.batches == 0
+        moments = {name: self._moments(name) for name in _MOMENTS} if self.done else {}
+        named = {"weight": self._network.state_dict(), "best": self._best, **moments}
+        tensors = {f"{kind}.{name}": tensor for kind, one in named.items() for name, tensor in one.items()}
+        tensors["shuffle"] = self._shuffle.get_state() if at_start else self._before_order
+        tensors["squared"] = self._squared
+        numbers = {
+            "done": self.done,
+            "end": self.end,
+            "failures": self.failures,
+            "best_error": self.best_error,
+            "best_epoch": self.best_epoch,
+            "last": self._last,
+            "validation": self._validation,
+        }
+        return State(tensors, numbers)
+
+    def restore(self, state: State) -> None:
+        """Go on from another state of the same training.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, RuntimeError
+            If it is not one.
+        """
+        self.done, self.failures, self.best_epoch = (state.count(n) for n in ("done", "failures", "best_epoch"))
+        if state.count("end") != self.end or self.done > self.end:
+            raise ValueError("its training is of another length")
+        self.best_error, self._last, self._validation = (state.number(n) for n in ("best_error", "last", "validation"))
+        self._network.load_state_dict(self._like_weights(state, "weight"))
+        self._best = self._like_weights(state, "best")
+        if self.done:
+            self._remember({name: self._like_weights(state, name) for name in _MOMENTS})
+        self._squared.copy_(state.tensor("squared", (), torch.float32))
+        self._shuffle.set_state(state.tensors["shuffle"].cpu())
+        if self.done % self.batches:
+            self._deal()
+
+    def _moments(self, name: str) -> dict[str, torch.Tensor]:
+        return {key: self._optimiser.state[weight][name] for key, weight in self._network.named_parameters()}
+
+    def _remember(self, moments: dict[str, dict[str, torch.Tensor]]) -> None:
+        """Give the optimiser back what it remembers."""
+        each = [  # every weight has a count of steps of its own, which Adam writes to
+            {"step": torch.tensor(float(self.done)), **{kind: moments[kind][key] for kind in _MOMENTS}}
+            for key in self._best
+        ]
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": dict(enumerate(each)), "param_groups": groups})
+
+    def _like_weights(self, state: State, kind: str) -> dict[str, torch.Tensor]:
+        """Tensors of a kind, one for each weight, on this device and not the state's own."""
+        return {
+            key: state.tensor(f"{kind}.{key}", weight.shape, weight.dtype).to(self.device, copy=True)
+            for key, weight in self._network.state_dict().items()
+        }
+
+    def _deal(self) -> None:
+        """Share out the vectors of an epoch, in a new order."""
+        self._before_order = self._shuffle.get_state()
+        order = torch.randperm(len(self._inputs), generator=self._shuffle)
+        self._order = order.to(self.device).tensor_split(self.batches)
+
     def _descend(self) -> None:
         if self.done % self.batches == 0:
-            order = torch.randperm(len(self._inputs), generator=self._shuffle)
-            self._order = order.to(self.device).tensor_split(self.batches)
+            self._deal()
         rows = self._order[self.done % self.batches]
         self._optimiser.param_groups[0]["lr"] = self.config.learning_rate * self._rate()
         self._optimiser.zero_grad(set_to_none=True)

@@ -14,6 +14,7 @@ from ...dataset import DiffusionDataset
 from ...estimation.device import double_precision_device, one_thread
 from ...estimation.keep import Keep
 from ...estimation.step import Step
+from ...inr.checkpoint import Checkpoints
 from ...signal_model.spherical_harmonics import P2_SCALE
 from ..voxel_run import Solution, VoxelRun
 from .config import NllsConfig
@@ -47,9 +48,15 @@ def nlls_steps(dataset: DiffusionDataset, config: NllsConfig, keep: Keep | None 
         If the device cannot compute in double precision, or what is to be resumed is missing, or of another fit.
     """
     started = time.perf_counter()
-    device = double_precision_device(config.device)
-    run = VoxelRun(dataset, config, device, started, keep)
-    scan = _Scan(dataset, config, device)
+    run = VoxelRun(dataset, config, double_precision_device(config.device), started)
+    checkpoints = Checkpoints(keep, dataset, config)
+    run.worked += checkpoints.go_on(run.restore)
+    yield from checkpoints.follow(rest_of(run, config), run.state)
+
+
+def rest_of(run: VoxelRun, config: NllsConfig) -> Iterator[Step]:
+    """Fit the voxels of a run that are not yet done."""
+    scan = _Scan(run.dataset, config, run.device)
     tally = _Tally(run)
     solved = _on_one_thread(fit_voxels(scan.measured, run.order, config)) if len(run.order) else iter(())
     yield from run.follow((voxels, tally.take(tissue, scan)) for voxels, tissue in solved)
@@ -101,23 +108,25 @@ class _Tally:
     def take(self, tissue: Tissue, scan: _Scan) -> Solution:
         """Count some voxels, and put them into the scan's units."""
         tissue, counts = Tissue(*(part.cpu() for part in tissue)), self._counts
-        counts["iterations"] = np.bincount(np.concatenate([self._each, tissue.iterations.numpy()])).tolist()
+        new = np.bincount(tissue.iterations.numpy(), minlength=len(counts["iterations"]))
+        new[: len(counts["iterations"])] += np.array(counts["iterations"], dtype=np.intp)
+        counts["iterations"] = new.tolist()
         counts["converged"] += int(tissue.converged.sum())
         counts["failed"] += int(tissue.S0.isnan().sum())
-        each = self._each
         self._training.update(
-            iterations={"median": float(np.median(each)), "max": int(each.max())},
-            share_converged=round(counts["converged"] / len(each), 4),
+            iterations={"median": _median(new), "max": int(np.flatnonzero(new)[-1])},
+            share_converged=round(counts["converged"] / int(new.sum()), 4),
             failed_voxels=counts["failed"],
         )
         error = float(tissue.squared_error.nanmean()) / scan.n_volumes
         return Solution(_scalars(tissue, scan.scale), tissue.fod.nan_to_num().numpy(), error)
 
-    @property
-    def _each(self) -> NDArray[np.intp]:
-        """(n,) iterations of each voxel done, ascending."""
-        voxels = np.array(self._counts["iterations"], dtype=np.intp)
-        return np.repeat(np.arange(len(voxels)), voxels)
+
+def _median(voxels: NDArray[np.intp]) -> float:
+    """Median of whole numbers, given how many voxels have each."""
+    below, n = np.cumsum(voxels), int(voxels.sum())
+    middle = np.searchsorted(below, [(n - 1) // 2, n // 2], side="right")  # one and the same where n is odd
+    return float(middle.mean())
 
 
 def _scalars(tissue: Tissue, scale: float) -> NDArray[np.float64]:

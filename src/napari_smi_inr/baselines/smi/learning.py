@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...inr.state import State
 from .config import SmiConfig
 from .invariants import Invariants
 from .polynomials import Polynomials
-from .regression import Regression, n_pauses, regress
+from .regression import NormalEquations, Regression, n_pauses, regress
 from .training_set import TARGETS, draw
 
 _HIGHEST_NOISE = 0.2
@@ -67,30 +67,63 @@ class Learning:
         self.polynomials = Polynomials(len(invariants.table), config.degree)
         _refuse_too_small(self.polynomials, config)
         self.regressions: dict[int, Regression] = {}
-        self._values, self._p = draw(config.n_training, np.random.default_rng(config.seed))
-        self._features = np.empty((config.n_training, len(invariants.table)))
+        self._equations: NormalEquations | None = None  # of the regression under way
 
     def steps(self) -> Iterator[float]:
-        """Learn, pausing now and then to tell the share done."""
+        """Learn what is left to learn, pausing now and then to tell the share done."""
+        left = [level for level in self._levels if level not in self.regressions]
+        if not left:
+            return
         starts = range(0, self._config.n_training, _BLOCK)
-        n_pieces = len(starts) + len(self._levels) * n_pauses(self._config.n_training, self.polynomials)
-        for done, _ in enumerate(chain(self._simulate(starts), self._regress()), start=1):
+        pauses = n_pauses(self._config.n_training, self.polynomials)
+        before = (len(self._levels) - len(left)) * pauses + (0 if self._equations is None else self._equations.done)
+        simulated = 0 if before == 0 else len(starts)  # again, which is quick beside what is learnt from it
+        n_pieces = len(starts) + len(self._levels) * pauses
+        values, p = draw(self._config.n_training, np.random.default_rng(self._config.seed))
+        features = np.empty((len(values), len(self._invariants.table)))
+        for done, start in enumerate(starts, start=1):
+            part = slice(start, start + _BLOCK)
+            features[part] = self._invariants.expect(dict(zip(TARGETS, values[part].T, strict=True)), p[part])
+            yield (max(done, simulated) + before) / n_pieces
+        for done, _ in enumerate(self._regress(left, features, values), start=len(starts) + before + 1):
             yield done / n_pieces
 
-    def _simulate(self, starts: range) -> Iterator[None]:
-        for start in starts:
-            part = slice(start, start + _BLOCK)
-            values = dict(zip(TARGETS, self._values[part].T, strict=True))
-            self._features[part] = self._invariants.expect(values, self._p[part])
-            yield
+    def state(self) -> State:
+        """What has been learnt, and is being learnt; the simulated voxels follow from the settings."""
+        parts = {f"level {level}": regression.state() for level, regression in self.regressions.items()}
+        if self._equations is not None:
+            parts["equations"] = self._equations.state()
+        return State.of(parts)
 
-    def _regress(self) -> Iterator[None]:
+    def restore(self, state: State) -> None:
+        """Take over what had been learnt before.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it does not fit.
+        """
         for level in self._levels:
+            if (name := f"level {level}") in state.numbers:
+                learnt = Regression.restored(self.polynomials, len(TARGETS), state.part(name), self._device)
+                self.regressions[level] = learnt
+        if "equations" in state.numbers:
+            self._equations = self._fresh()
+            self._equations.restore(state.part("equations"))
+            if self._equations.done > n_pauses(self._config.n_training, self.polynomials):
+                raise ValueError("its equations go beyond their end")
+
+    def _fresh(self) -> NormalEquations:
+        return NormalEquations(self.polynomials.n_columns, len(TARGETS), self._device)
+
+    def _regress(self, levels: list[int], features: NDArray[np.float64], values: NDArray[np.float64]) -> Iterator[None]:
+        for level in levels:
             std = noise_at(level, self._config.noise_levels) * self._invariants.noise
-            seed = (self._config.seed, level)
+            self._equations = self._equations or self._fresh()
             self.regressions[level] = yield from regress(
-                self._features, self._values, std, self.polynomials, seed, self._device
+                features, values, std, self.polynomials, (self._config.seed, level), self._equations
             )
+            self._equations = None
 
 
 def _refuse_too_small(polynomials: Polynomials, config: SmiConfig) -> None:

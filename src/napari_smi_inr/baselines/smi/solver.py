@@ -41,6 +41,8 @@ class Solver:
         What is fitted, and how.
     training
         The record of how it went, kept up to date.
+    counts
+        What it is counted from, kept up to date; those of voxels solved before are added to.
 
     Attributes
     ----------
@@ -57,8 +59,11 @@ class Solver:
         If the protocol does not suffice, or the noise level cannot be found.
     """
 
-    def __init__(self, dataset: DiffusionDataset, config: SmiConfig, training: dict[str, Any]) -> None:
-        self._acquisition, self._config, self._training = dataset.acquisition, config, training
+    def __init__(
+        self, dataset: DiffusionDataset, config: SmiConfig, training: dict[str, Any], counts: dict[str, Any]
+    ) -> None:
+        self._acquisition, self._config = dataset.acquisition, config
+        self._training, self._counts = training, counts
         self.invariants = Invariants(dataset.acquisition)
         self.sigma, noise_note = noise_of(dataset)
         self._signal, self._scale = dataset.signal[dataset.mask], dataset.scale
@@ -67,7 +72,6 @@ class Solver:
         self.levels = levels_of(self.sigma / self._S0, config.noise_levels)
         self._fods = FodFit(dataset.acquisition, config.lmax)
         self._regressions: dict[int, Regression] = {}
-        self._n_clipped, self._n_solved = np.zeros(len(TARGETS)), 0
         notes = [noise_note] if dataset.deviation is None else [noise_note, UNIFORM_GRADIENTS]
         training.update(notes=notes, noise_levels=self._count_levels())
 
@@ -103,9 +107,10 @@ class Solver:
         for level in np.unique(levels).tolist():
             found[levels == level] = self._regressions[level].predict(features[levels == level])
         low, high = np.array([BOUNDS[symbol] for symbol in TARGETS]).T
-        self._n_clipped += np.count_nonzero((found < low) | (found > high), axis=0)
-        self._n_solved += len(found)
-        shares = (self._n_clipped / self._n_solved).round(4).tolist()
+        counts = self._counts
+        n_clipped = np.count_nonzero((found < low) | (found > high), axis=0) + counts.get("clipped", 0)
+        counts.update(clipped=n_clipped.tolist(), solved=counts.get("solved", 0) + len(found))
+        shares = (n_clipped / counts["solved"]).round(4).tolist()
         self._training["share_clipped"] = dict(zip(TARGETS, shares, strict=True))
         return dict(zip(TARGETS, found.clip(low, high).T, strict=True))
 

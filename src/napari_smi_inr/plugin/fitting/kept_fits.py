@@ -16,7 +16,7 @@ from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...estimation.keep import SUFFIX, Keep
 from ...estimation.settings import Settings
-from ...methods import METHODS, make_settings
+from ...methods import make_settings
 
 _LONGEST = 30 * 86400.0
 """Seconds that nobody has asked for a fit, after which it is removed."""
@@ -51,10 +51,8 @@ def fits_folder() -> Path:
     return platformdirs.user_state_path("napari-smi-inr", appauthor=False) / "fits"
 
 
-def place_for(dataset: DiffusionDataset, config: Settings) -> Keep | None:
-    """Where a new fit is kept; None if its method keeps nothing."""
-    if not METHODS[config.method].keeps:
-        return None
+def place_for(dataset: DiffusionDataset, config: Settings) -> Keep:
+    """Where a new fit is kept."""
     settings = hashlib.sha256(json.dumps(config.model_dump(), sort_keys=True).encode()).hexdigest()
     return Keep(fits_folder() / f"{_scan(dataset)}-{settings[:16]}{SUFFIX}")
 
