@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 import psutil
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
@@ -223,12 +224,18 @@ class RandomUser:
         fod_overlay(self.viewer).change(show="off")
         self.do_close_inspector()
         self.do_close_explorer()
+        self.dismiss_messages()
         self.viewer.layers.clear()
         self.viewer.dims.ndisplay = 2
         self.viewer.canvas.grid.enabled = False
         self.viewer.theme = "dark"
         get_settings().experimental.async_ = False
         QTest.qWait(300)
+
+    def dismiss_messages(self):
+        """As napari itself does after a while, but not in tests."""
+        for message in list(NapariQtNotification._instances):
+            message.close()
 
     def stop(self):
         self.tidy()

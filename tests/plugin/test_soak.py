@@ -29,8 +29,9 @@ class Researcher(RandomUser):
         self.fitted = self.saved = 0
 
     def actions(self):
+        """Half of all is his work; and nobody works with a hundred layers."""
         every = super().actions()
-        return every + 3 * [name for name in every if name in vars(Researcher)]  # half of all is his work
+        return every + 3 * [name for name in every if name in vars(Researcher)] + 4 * ["do_remove_all_but_few"]
 
     def click(self, name):
         """Press a button of the dock widget, if there is one to press."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from superqt.utils import create_worker
+
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
@@ -18,8 +20,8 @@ class Attempt:
 class Helper:
     """An action and its listener, both let go once they have done their part.
 
-    napari keeps every worker to the end of the process, and the worker keeps this: whatever it still held then, such
-    as a dock widget that waits for a scan, would stay with it, and be taken apart by Qt in the midst of Python's end.
+    Whatever it still held at the end of the process, such as a dock widget that waits for a scan, would be taken apart
+    by Qt in the midst of Python's end.
 
     Parameters
     ----------
@@ -38,6 +40,13 @@ class Helper:
     def awaited(self) -> bool:
         """Whether someone still waits for it."""
         return self._done is not None
+
+    def start(self) -> None:
+        """Do it on a worker thread, and tell the listener on this one.
+
+        A worker of superqt's: napari (0.9) keeps a note of each of its own to the end of the process.
+        """
+        create_worker(self.run, _connect={"returned": self.deliver})
 
     def run(self) -> Attempt:
         """Do it, once; never raises, because napari's worker would swallow a RuntimeError."""

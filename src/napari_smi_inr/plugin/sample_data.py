@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 
 from ..io.open_scan import MEGABYTES, OpenScan, cached_scan, fetch_scan
@@ -41,8 +40,7 @@ def open_brain() -> list[LayerData]:
     if cached is not None:
         return [*read_nifti(str(cached.dwi)), *read_nifti(str(cached.mask))]
     show_info(f"Fetching {MEGABYTES} MB; the scan opens once they are here.")
-    helper = Helper(fetch_scan, _add)
-    create_worker(helper.run, _connect={"returned": helper.deliver})
+    Helper(fetch_scan, _add).start()
     return []
 
 

@@ -194,7 +194,7 @@ class FitController:
         """Do something on a thread of its own, and hand over what came of it."""
         helper = Helper(action, done)
         self._helpers = [*(other for other in self._helpers if other.awaited), helper]
-        create_worker(helper.run, _connect={"returned": helper.deliver})
+        helper.start()
 
     def _on_yielded(self, update: Any) -> None:
         if self._closed:

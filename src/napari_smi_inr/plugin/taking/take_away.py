@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 
 from ...errors import InputError
@@ -80,8 +79,7 @@ def save_view(viewer: napari.viewer.Viewer, resolution: Resolution = FINE, path:
             else:
                 show_info(f"Saved {picture.shape[1]} x {picture.shape[0]} pixels to {target}.")
 
-        helper = Helper(partial(save_picture, picture, target, resolution.dots_per_inch(viewer)), told)
-        create_worker(helper.run, _connect={"returned": helper.deliver})
+        Helper(partial(save_picture, picture, target, resolution.dots_per_inch(viewer)), told).start()
 
     bit_by_bit(viewer, partial(picture_steps, viewer, resolution), "Saving the view", save)
 
