@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import napari_smi_inr as smi
 from bids_sets import QUICK, qsiprep_set
 from napari_smi_inr.cli import app
+from napari_smi_inr.cohort.cluster import Pool
 from napari_smi_inr.cohort.cluster_options import ClusterOptions
 from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.errors import InputError
@@ -208,10 +209,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "cohorts.md"
 
 def test_the_page_runs_as_written(scheduler, tmp_path, monkeypatch):
     @contextmanager
-    def workers(options, device):
+    def workers(options, device, logs):
         assert options == ClusterOptions()
         with Client(scheduler) as client:
-            yield client
+            yield Pool(client)
 
     from distributed import Client
 
