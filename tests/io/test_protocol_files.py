@@ -50,7 +50,7 @@ def assert_same(read, wanted):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("factor", [1, 1e3, 1e9], ids=["ms/µm²", "s/mm²", "s/m²"])
+@pytest.mark.parametrize("factor", [1, 1e3, 1e9], ids=["ms per um2", "s per mm2", "s per m2"])
 def test_six_numbers_are_read_in_whatever_order_and_unit(bare, order, factor):
     scan, wanted, tensors = bare
     np.savetxt(scan / "dwi.btens", [np.multiply(SIX[order](B), factor) for B in tensors])
