@@ -134,6 +134,19 @@ class TestAgain:
         assert statuses(cohort) == ["kept"] * 3
         assert NAME.format(3) in cohort.report.read_text()
 
+    def test_a_scan_that_was_not_asked_for_is_left_out_where_its_record_is_damaged(self, again):
+        (record,) = again.out.rglob("sub-03*_quality.json")
+        record.write_text("{")
+        assert [row.task.scan.subject for row in again(participants=["02"]).rows] == ["01", "02"]
+
+    def test_a_long_cohort_is_reported_on_before_its_end(self, again, monkeypatch):
+        monkeypatch.setattr("napari_smi_inr.cohort.run._EVERY", 0.0)
+        monkeypatch.setattr("napari_smi_inr.cohort.run._SHARE", 1e9)
+        report, seen = again.out / "report.html", []
+        report.unlink()
+        again(on_outcome=lambda *_: seen.append(report.exists()))
+        assert seen == [False, True, True, True]
+
 
 class TestBadInput:
     def test_settings_folders_and_schedulers_are_checked_before_any_work(self, source, tmp_path):
