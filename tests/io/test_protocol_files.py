@@ -335,6 +335,16 @@ def test_which_file_goes_first(scan):
         load_scan(**scan.arguments(), bval=scan / "dwi.bval", gradients=scan / "dwi.btens")
 
 
+@pytest.mark.parametrize(
+    ("given", "role"),
+    [("gradients", "protocol"), ("bval", "b-values"), ("bvec", "directions"), ("bdelta", "b_delta")],
+)
+def test_a_file_that_is_not_there_is_missed_by_its_role(scan, given, role):
+    with pytest.raises(InputError, match=role) as caught:
+        load_scan(**scan.arguments(), **{given: scan / "gone"})
+    assert caught.value.where == str(scan / "gone")
+
+
 def test_every_name_that_is_looked_for_is_told(scan):
     (scan / "dwi.bdelta").unlink()
     scan.edit_table("dwi.bvec", lambda u: np.where(np.linalg.norm(u, axis=0) > 0, u, [[1], [0], [0]]))
