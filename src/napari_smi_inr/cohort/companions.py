@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..io.beside import (
-    BDELTA_SUFFIXES,
-    BVAL_SUFFIXES,
-    BVEC_SUFFIXES,
-    TABLE_SUFFIXES,
-    TENSOR_SUFFIXES,
-    find_sidecar,
-)
+from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES, WHOLE_SUFFIXES, find_sidecar
 from ..io.json_text import read_json
 from .names import IMAGES, BidsName, files_named
 from .scans import SUFFIX, Scan
@@ -93,7 +86,7 @@ def companions_of(scan: Scan, masks: Sequence[str] = MASKS, mask_root: Path | No
         bval=bval,
         bvec=bvec,
         bdelta=_nearest(scan, BDELTA_SUFFIXES),
-        gradients=None if bval or bvec else find_sidecar(scan.dwi, (*TENSOR_SUFFIXES, *TABLE_SUFFIXES)),
+        gradients=None if bval or bvec else find_sidecar(scan.dwi, WHOLE_SUFFIXES),
         sidecars=tuple(_all(scan, (".json",))),
         mask=_mask_of(scan, masks, mask_root),
     )
