@@ -328,8 +328,9 @@ def test_which_file_goes_first(scan):
     tensors = tensors_of(data.acquisition, scanner_to_fsl(data.acquisition.directions, data.affine))
     np.savetxt(scan / "dwi.btens", tensors.reshape(-1, 9))
     assert "bval" in load_scan(**scan.arguments()).read_from
-    (scan / "dwi.bdelta").unlink()
+    (scan / "dwi.bdelta").rename(scan / "kept")
     assert load_scan(**scan.arguments()).read_from["gradients"] == "dwi.btens"
+    assert "bval" in load_scan(**scan.arguments(), bdelta=scan / "kept").read_from
     assert "bval" in load_scan(**scan.arguments(), bval=scan / "dwi.bval", bdelta=1).read_from
     with pytest.raises(InputError, match="cannot be given in files of their own"):
         load_scan(**scan.arguments(), bval=scan / "dwi.bval", gradients=scan / "dwi.btens")

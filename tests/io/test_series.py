@@ -108,8 +108,9 @@ def test_one_table_for_several_series_is_refused(scan, parts, name):
 
 
 def test_no_series_at_all_is_refused():
-    with pytest.raises(InputError, match="names no scan"):
+    with pytest.raises(InputError, match="names no scan") as caught:
         load_scan([])
+    assert caught.value.where == "dwi"
 
 
 @pytest.mark.parametrize("gain", [0.95, 1.05, 1.5, 0.5])
