@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import napari_smi_inr as smi
 from bids_sets import QUICK, qsiprep_set
 from napari_smi_inr.cli import app
+from napari_smi_inr.cohort.cluster import Pool
 from napari_smi_inr.cohort.cluster_options import ClusterOptions
 from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.errors import InputError
@@ -133,6 +134,19 @@ class TestAgain:
         assert statuses(cohort) == ["kept"] * 3
         assert NAME.format(3) in cohort.report.read_text()
 
+    def test_a_scan_that_was_not_asked_for_is_left_out_where_its_record_is_damaged(self, again):
+        (record,) = again.out.rglob("sub-03*_quality.json")
+        record.write_text("{")
+        assert [row.task.scan.subject for row in again(participants=["02"]).rows] == ["01", "02"]
+
+    def test_a_long_cohort_is_reported_on_before_its_end(self, again, monkeypatch):
+        monkeypatch.setattr("napari_smi_inr.cohort.run._EVERY", 0.0)
+        monkeypatch.setattr("napari_smi_inr.cohort.run._SHARE", 1e9)
+        report, seen = again.out / "report.html", []
+        report.unlink()
+        again(on_outcome=lambda *_: seen.append(report.exists()))
+        assert seen == [False, True, True, True]
+
 
 class TestBadInput:
     def test_settings_folders_and_schedulers_are_checked_before_any_work(self, source, tmp_path):
@@ -208,10 +222,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "cohorts.md"
 
 def test_the_page_runs_as_written(scheduler, tmp_path, monkeypatch):
     @contextmanager
-    def workers(options, device):
+    def workers(options, device, logs):
         assert options == ClusterOptions()
         with Client(scheduler) as client:
-            yield client
+            yield Pool(client)
 
     from distributed import Client
 

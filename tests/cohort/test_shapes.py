@@ -1,15 +1,21 @@
 """b-tensor shapes from a side-car, a file or a table."""
 
+import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from bids_sets import QUICK, put, simulated
 from napari_smi_inr.cohort.scans import find_scans
 from napari_smi_inr.cohort.shapes import ShapeTable, shapes_in
-from napari_smi_inr.cohort.subject import files_of
+from napari_smi_inr.cohort.subject import files_of, fit_scan
 from napari_smi_inr.cohort.task import Request, Task
 from napari_smi_inr.errors import InputError
+from napari_smi_inr.io.fsl_axes import scanner_to_fsl
+from napari_smi_inr.methods import make_settings
+from napari_smi_inr.repeat import read_recorded
 
 WHERE = Path("dwi.json")
 
@@ -103,3 +109,40 @@ class TestForAFit:
             self.files(tmp_path / "in", tmp_path / "out")
         files = self.files(tmp_path / "in", tmp_path / "out", table=table("b_delta\n0\n"))
         assert set(files.more["bdelta"].read_text().split()) == {"0"}
+
+
+class TestWholeProtocols:
+    """Scans of md-dMRI or MRtrix, without b-values and directions in files of their own."""
+
+    @pytest.fixture
+    def asked(self, tmp_path):
+        """A task, and the folder of its scan, whose three tables are gone."""
+        dataset = simulated(1, shape=(6, 6, 2))
+        folder = tmp_path / "in" / "sub-1" / "dwi"
+        dwi = put(dataset, folder, "sub-1", "sub-1_desc-brain")
+        for ending in (".bval", ".bvec", ".bdelta"):
+            (folder / f"sub-1_dwi{ending}").unlink()
+        settings = make_settings(**QUICK).model_dump(mode="json")
+        task = Task(find_scans(tmp_path / "in")[0], Request(tmp_path / "out", settings))
+        return task, dwi, dataset.acquisition
+
+    def test_a_scan_with_b_tensors_is_fitted_once_and_again_when_they_change(self, asked):
+        task, dwi, protocol = asked
+        turned = scanner_to_fsl(protocol.directions, nib.load(dwi).affine)
+        shape, u = protocol.b_delta[:, None, None], turned[:, :, None]
+        tensors = protocol.b[:, None, None] * ((1 - shape) / 3 * np.eye(3) + shape * u * u.swapaxes(1, 2))
+        table = dwi.with_name("sub-1_dwi.btens")
+        np.savetxt(table, tensors.reshape(-1, 9))
+        assert [fit_scan(task).status for _ in range(2)] == ["fitted", "kept"]
+        np.savetxt(table, 1000 * tensors.reshape(-1, 9))  # the same in another unit: another file, though
+        again = fit_scan(task)
+        assert again.status == "fitted"
+        assert "sub-1_dwi.btens is not the file of then" in again.notes[0]
+
+    def test_a_table_of_mrtrix_takes_its_shapes_from_the_side_car(self, asked):
+        task, dwi, protocol = asked
+        np.savetxt(dwi.with_name("sub-1_dwi.b"), np.column_stack([protocol.directions, 1000 * protocol.b]))
+        dwi.with_name("sub-1_dwi.json").write_text(json.dumps({"BDelta": protocol.b_delta.tolist()}))
+        assert [fit_scan(task).status for _ in range(2)] == ["fitted", "kept"]
+        told = read_recorded(task.record).provenance["read_from"]
+        assert (told["gradients"], told["bdelta"]) == ("sub-1_dwi.b", "sub-1_dwi.bdelta")

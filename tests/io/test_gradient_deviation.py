@@ -126,8 +126,9 @@ def test_turned_axes_are_refused(scan, fractions):
     scan.write("grad_dev.nii.gz", fractions)
     image = nib.load(scan / "grad_dev.nii.gz")
     nib.save(image.as_reoriented(np.array([[0, -1], [1, 1], [2, 1]])), scan / "turned.nii.gz")
-    with pytest.raises(InputError, match="lies elsewhere"):
+    with pytest.raises(InputError, match="lies elsewhere") as caught:
         load_scan(**scan.arguments(), grad_dev=scan / "turned.nii.gz")
+    assert "gradient deviation" in str(caught.value)
 
 
 def test_holes_outside_the_mask_do_no_harm(scan, fractions):

@@ -318,33 +318,47 @@ def nested(depth):
 
 NAMES = element(5, struct.pack("<i", 4)) + element(1, b"b\0\0\0")
 BAD_MATLAB = {
-    "a struct of a billion elements": matrix(2, (30000, 30000), NAMES),
-    "a cell of a billion": matrix(1, (2**30, 1)),
-    "an array of a terabyte": matrix(6, (2**30, 128), element(9, bytes(64))),
-    "a negative size": matrix(6, (-1, -8), element(9, bytes(64))),
-    "a size that overflows": matrix(6, (2**31 - 1,) * 4, element(9, bytes(64))),
-    "twenty axes": matrix(6, (1,) * 20, element(9, bytes(8))),
-    "a gigabyte of zeros, packed": packed(matrix(6, (1 << 25, 1), element(9, bytes(1 << 28)))),
-    "packed within packed": packed(packed(matrix(6, (1, 1), element(9, bytes(8))))),
-    "a hundred levels": nested(100),
-    "an object": matrix(3, (1, 1), element(1, b"spam")),
-    "a sparse matrix": matrix(5, (4, 4), element(5, bytes(8))),
-    "a function": matrix(16, (1, 1)),
-    "an opaque object": matrix(17, (1, 1), element(1, b"MCOS")),
-    "fields without names": matrix(2, (1, 1), element(5, struct.pack("<i", 0)), element(1, b"b")),
-    "a small part that is too long": struct.pack("<I", 1 | 200 << 16) + bytes(60),
-    "a part that goes on beyond the end": struct.pack("<II", 14, 2**31) + bytes(60),
-    "nothing": b"",
+    "a struct of a billion elements": (matrix(2, (30000, 30000), NAMES), "holds more or less than it claims"),
+    "a cell of a billion": (matrix(1, (2**30, 1)), "holds more or less than it claims"),
+    "an array of a terabyte": (matrix(6, (2**30, 128), element(9, bytes(64))), "another size than it claims"),
+    "a negative size": (matrix(6, (-1, -8), element(9, bytes(64))), "has no size"),
+    "a size that overflows": (matrix(6, (2**31 - 1,) * 4, element(9, bytes(64))), "another size than it claims"),
+    "twenty axes": (matrix(6, (1,) * 20, element(9, bytes(8))), "has no size"),
+    "a gigabyte of zeros, packed": (packed(matrix(6, (1 << 25, 1), element(9, bytes(1 << 28)))), "unpacks to too much"),
+    "packed within packed": (
+        packed(packed(matrix(6, (1, 1), element(9, bytes(8))))),
+        "something else than one variable",
+    ),
+    "a hundred levels": (nested(100), "too deeply nested"),
+    "an object": (matrix(3, (1, 1), element(1, b"spam")), "of class 3, which no protocol needs"),
+    "a sparse matrix": (matrix(5, (4, 4), element(5, bytes(8))), "of class 5"),
+    "a function": (matrix(16, (1, 1)), "of class 16"),
+    "an opaque object": (matrix(17, (1, 1), element(1, b"MCOS")), "of class 17"),
+    "fields without names": (
+        matrix(2, (1, 1), element(5, struct.pack("<i", 0)), element(1, b"b")),
+        "no names of fields",
+    ),
+    "a small part that is too long": (struct.pack("<I", 1 | 200 << 16) + bytes(60), "is too long"),
+    "a part that goes on beyond the end": (struct.pack("<II", 14, 2**31) + bytes(60), "is cut short"),
+    "nothing": (b"", "no struct named xps"),
+    "an array of fewer numbers than it claims": (
+        matrix(6, (2, 3), element(9, bytes(40))),
+        "another size than it claims",
+    ),
+    "an array of more": (matrix(6, (2, 3), element(9, bytes(56))), "another size than it claims"),
+    "a struct with fewer values than fields": (matrix(2, (1, 2), NAMES, nested(0)), "holds more or less"),
 }
 
 
 @pytest.mark.parametrize("junk", BAD_MATLAB)
 def test_a_matlab_file_that_claims_what_it_cannot_hold_is_refused_in_little_memory(scan, junk):
-    (scan / "dwi_xps.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + BAD_MATLAB[junk])
+    content, said = BAD_MATLAB[junk]
+    (scan / "dwi_xps.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + content)
 
     def read():
         error = refusal(lambda: load_scan(scan.dwi, gradients=scan / "dwi_xps.mat"))
         assert error.where == str(scan / "dwi_xps.mat")
+        assert said in error.fault
 
     assert peak_of(read) < 6e7
 

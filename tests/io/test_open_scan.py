@@ -4,6 +4,7 @@ import gc
 import hashlib
 import threading
 import warnings
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -168,12 +169,13 @@ def test_a_folder_that_cannot_be_written_to_is_told(published, tmp_path):
 
 def test_the_command_fetches_and_says_how_to_go_on(published, tmp_path, monkeypatch):
     _, address, files, _ = published
-    monkeypatch.setattr(open_scan.fetch_scan, "__defaults__", (None, address, files, False))
+    fetch = open_scan.fetch_scan
+    monkeypatch.setattr(open_scan, "fetch_scan", partial(fetch, source=address, files=files))
     result = CliRunner().invoke(app, ["fetch-sample", "--out", str(tmp_path / "here")], catch_exceptions=False)
     assert result.exit_code == 0
     words = result.stdout.strip().splitlines()[-1].partition("smi-inr ")[2].split()
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
-    monkeypatch.setattr(open_scan.fetch_scan, "__defaults__", (None, "http://127.0.0.1:9/", files, False))
+    monkeypatch.setattr(open_scan, "fetch_scan", partial(fetch, source="http://127.0.0.1:9/", files=files))
     result = CliRunner().invoke(app, ["fetch-sample", "--out", str(tmp_path / "there")], catch_exceptions=False)
     assert result.exit_code == 2
     assert "internet" in result.stderr

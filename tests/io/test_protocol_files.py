@@ -50,7 +50,7 @@ def assert_same(read, wanted):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("factor", [1, 1e3, 1e9], ids=["ms/µm²", "s/mm²", "s/m²"])
+@pytest.mark.parametrize("factor", [1, 1e3, 1e9], ids=["ms per um2", "s per mm2", "s per m2"])
 def test_six_numbers_are_read_in_whatever_order_and_unit(bare, order, factor):
     scan, wanted, tensors = bare
     np.savetxt(scan / "dwi.btens", [np.multiply(SIX[order](B), factor) for B in tensors])
@@ -169,6 +169,30 @@ def test_an_xps_without_tensors_will_do(bare):
     assert_same(load_scan(**scan.arguments()).acquisition, wanted)
 
 
+def test_an_xps_without_tensors_and_shapes_takes_them_from_a_file(bare):
+    scan, wanted, tensors = bare
+    u = scanner_to_fsl(wanted.directions, AFFINES["LAS"])
+    savemat(scan / "dwi_xps.mat", {"xps": xps_of(wanted, tensors, bt=None, u=u, b_delta=None, b_eta=None, n=None)})
+    np.savetxt(scan / "dwi.bdelta", wanted.b_delta)
+    assert_same(load_scan(**scan.arguments()).acquisition, wanted)
+
+
+def test_b_values_that_agree_with_the_tensors_to_rounding_contradict_nothing(bare):
+    scan, wanted, tensors = bare
+    savemat(scan / "dwi_xps.mat", {"xps": xps_of(wanted, tensors, b=1e9 * (wanted.b[:, None] + 0.015))})
+    np.testing.assert_allclose(load_scan(**scan.arguments()).acquisition.b, wanted.b, atol=1e-6)  # of the tensors
+    savemat(scan / "dwi_xps.mat", {"xps": xps_of(wanted, tensors, b=1e9 * (wanted.b[:, None] + 0.03))})
+    with pytest.raises(InputError, match="are not the traces"):
+        load_scan(**scan.arguments())
+
+
+def test_echo_times_of_one_scan_are_not_worth_a_word(bare):
+    scan, wanted, tensors = bare
+    te = 0.08 + 4e-5 * np.arange(11)[:, None] / 10
+    savemat(scan / "dwi_xps.mat", {"xps": xps_of(wanted, tensors, te=te)})
+    assert not any("Echo times" in note for note in load_scan(**scan.arguments()).notes)
+
+
 def test_echo_times_that_differ_are_said(bare):
     scan, wanted, tensors = bare
     te = np.where(np.arange(11) < 5, 0.062, 0.092)[:, None]
@@ -180,6 +204,10 @@ SPOILT_XPS = {
     "of another scan": ({"n": 12}, "is of 12 volumes; the scan has 11"),
     "too short": ({"bt": np.ones((10, 6))}, "a field bt of 10 x 6 numbers"),
     "text": ({"bt": "spam"}, "field bt that holds no numbers"),
+    "times in words": ({"te": "spam"}, "field te that holds no numbers"),
+    "turned": ({"bt": np.ones((6, 11))}, "a field bt of 6 x 11 numbers; for 11 volumes it is 11 x 6"),
+    "directions turned": ({"bt": None, "u": np.ones((3, 11))}, "a field u of 3 x 11 numbers"),
+    "no directions": ({"bt": None, "u": np.zeros((0, 0))}, "neither b-tensors"),
     "contradiction": ({"b": 5e8 * np.ones((11, 1))}, "are not the traces"),
     "b alone": ({"bt": None, "u": None}, "neither b-tensors"),
     "no axis": ({"bt": None, "b_eta": 0.3 * np.ones((11, 1))}, "without an axis of symmetry"),
@@ -201,6 +229,7 @@ def test_an_xps_that_contradicts_itself_or_the_scan_is_refused(bare, how):
     ("write", "fault"),
     [
         (lambda path: savemat(path, {"other": 1}), "no struct named xps"),
+        (lambda path: savemat(path, {}), "no struct named xps"),
         (lambda path: savemat(path, {"xps": np.ones(3)}), "no struct named xps"),
         (lambda path: path.write_bytes(b"MATLAB 7.3 MAT-file" + bytes(600)), "MATLAB 7.3"),
         (lambda path: path.write_bytes(b"spam"), "not readable as a MATLAB file"),
@@ -240,6 +269,39 @@ def test_lengths_of_mrtrixs_directions_scale_b(bare):
     assert any("scaled by the squared lengths" in note for note in data.notes)
 
 
+def test_lengths_of_printed_decimals_scale_nothing(bare):
+    scan, wanted, _ = bare
+    lengths = 1 + 0.004 * np.cos(np.arange(11))
+    np.savetxt(scan / "dwi.b", np.column_stack([lengths[:, None] * wanted.directions, 1000 * wanted.b]))
+    np.savetxt(scan / "dwi.bdelta", wanted.b_delta)
+    data = load_scan(**scan.arguments())
+    np.testing.assert_allclose(data.acquisition.b, wanted.b, rtol=1e-12)
+    assert not any("scaled" in note or "normalised" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (lambda rows: rows[:-1], "has 10 rows of 4 numbers; the scan has 11 volumes"),
+        (lambda rows: rows * [1, 1, 1, 1e6], "which no scanner reaches"),
+        (lambda rows: [*map(list, rows[:-1]), [0, 0, 1]], "has 11 rows of 3 or 4 numbers"),
+    ],
+)
+def test_tables_of_mrtrix_that_are_of_another_scan_or_unit_are_refused(bare, rows, fault):
+    scan, wanted, _ = bare
+    table = np.column_stack([wanted.directions, 1000 * wanted.b])
+    (scan / "dwi.b").write_text("\n".join(" ".join(map(str, row)) for row in rows(table)))
+    with pytest.raises(InputError, match=fault) as caught:
+        load_scan(**scan.arguments())
+    assert caught.value.where == str(scan / "dwi.b")
+
+
+def test_a_table_of_mrtrix_of_another_scan_is_no_second_opinion(scan):
+    rows = np.column_stack([[[-1, 0, 0]] * 4, [0, 1000, 1000, 1000]])
+    np.savetxt(scan / "dwi.b", rows)
+    assert not any("dwi.b " in note for note in load_scan(**scan.arguments()).notes)
+
+
 def test_directions_that_disagree_with_mrtrixs_are_told(scan):
     data = load_scan(**scan.arguments())
     rows = np.column_stack([data.acquisition.directions, 1000 * data.acquisition.b])
@@ -247,6 +309,16 @@ def test_directions_that_disagree_with_mrtrixs_are_told(scan):
     assert not any("dwi.b " in note for note in load_scan(**scan.arguments()).notes)
     np.savetxt(scan / "dwi.b", rows * [-1, 1, 1, 1])
     assert any("dwi.b lies beside the scan" in note for note in load_scan(**scan.arguments()).notes)
+    for degrees in (0.5, 4.0):
+        across = np.cross(data.acquisition.directions, [0.3, 0.5, 0.8])
+        across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+        off = np.deg2rad(degrees)
+        np.savetxt(
+            scan / "dwi.b",
+            np.column_stack([np.cos(off) * data.acquisition.directions + np.sin(off) * across, rows[:, 3]]),
+        )
+        told = [note for note in load_scan(**scan.arguments()).notes if "dwi.b lies" in note]
+        assert [f"up to {degrees:g}° off" in note for note in told] == ([True] if degrees > 1 else [])
 
 
 def test_which_file_goes_first(scan):
@@ -256,11 +328,22 @@ def test_which_file_goes_first(scan):
     tensors = tensors_of(data.acquisition, scanner_to_fsl(data.acquisition.directions, data.affine))
     np.savetxt(scan / "dwi.btens", tensors.reshape(-1, 9))
     assert "bval" in load_scan(**scan.arguments()).read_from
-    (scan / "dwi.bdelta").unlink()
+    (scan / "dwi.bdelta").rename(scan / "kept")
     assert load_scan(**scan.arguments()).read_from["gradients"] == "dwi.btens"
+    assert "bval" in load_scan(**scan.arguments(), bdelta=scan / "kept").read_from
     assert "bval" in load_scan(**scan.arguments(), bval=scan / "dwi.bval", bdelta=1).read_from
     with pytest.raises(InputError, match="cannot be given in files of their own"):
         load_scan(**scan.arguments(), bval=scan / "dwi.bval", gradients=scan / "dwi.btens")
+
+
+@pytest.mark.parametrize(
+    ("given", "role"),
+    [("gradients", "protocol"), ("bval", "b-values"), ("bvec", "directions"), ("bdelta", "b_delta")],
+)
+def test_a_file_that_is_not_there_is_missed_by_its_role(scan, given, role):
+    with pytest.raises(InputError, match=role) as caught:
+        load_scan(**scan.arguments(), **{given: scan / "gone"})
+    assert caught.value.where == str(scan / "gone")
 
 
 def test_every_name_that_is_looked_for_is_told(scan):

@@ -108,17 +108,27 @@ def test_one_table_for_several_series_is_refused(scan, parts, name):
 
 
 def test_no_series_at_all_is_refused():
-    with pytest.raises(InputError, match="names no scan"):
+    with pytest.raises(InputError, match="names no scan") as caught:
         load_scan([])
+    assert caught.value.where == "dwi"
 
 
-def test_another_gain_is_told(scan, parts):
-    image = nib.load(parts[2])
-    nib.save(nib.Nifti1Image(1.5 * np.asarray(image.dataobj), image.affine), parts[2])
+@pytest.mark.parametrize("gain", [0.95, 1.05, 1.5, 0.5])
+def test_another_gain_is_told_and_what_noise_explains_is_not(scan, parts, gain):
+    first, last = (nib.load(path) for path in (parts[0], parts[2]))
+    level = np.median(np.asarray(first.dataobj)[..., 0])
+    for image, path, factor in ((first, parts[0], 1), (last, parts[2], gain)):
+        nib.save(nib.Nifti1Image(np.full(image.shape, factor * level), image.affine), path)
     scan.edit_table("ste.bval", lambda b: np.where(np.arange(b.size) == 0, 0, b))
     notes = load_scan(parts, scan / "mask.nii.gz", bdelta=[1, -0.5, 0]).notes
-    (told,) = [note for note in notes if "times that of" in note]
-    assert told.startswith("The b = 0 signal of ste.nii.gz is 1.")
+    told = [note for note in notes if "times that of" in note]
+    if gain in (0.95, 1.05):
+        assert told == []
+    else:
+        high, ratio, low = ("ste", gain, "lte") if gain > 1 else ("lte", 1 / gain, "ste")
+        assert told[0].startswith(
+            f"The b = 0 signal of {high}.nii.gz is {ratio:.2f} times that of {low}.nii.gz: the fit takes"
+        )
 
 
 def test_several_series_are_held_in_memory_once(scan, parts):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mutants.score import PACKAGES, Score, chosen, package_of, table
+from mutants.score import PACKAGES, Score, chosen, module_of, package_of, table
 
 FOLDER = Path("mutants")
 PROBE = "napari_smi_inr.sampling.request.*"
@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--most", type=int, help="mutants of each package")
     parser.add_argument("--seed", type=int, default=0, help="of the choice")
     parser.add_argument("--package", choices=PACKAGES, help="only this one")
+    parser.add_argument("--module", nargs="+", help="only these of its modules")
     parser.add_argument("--again", action="store_true", help="only those that no test noticed")
     parser.add_argument("--report", action="store_true", help="tell of what has been tried, and try nothing")
     parser.add_argument("--least", type=float, default=0.0, help="fail below this share of mutants noticed")
@@ -40,6 +41,7 @@ def main():
         attempt([PROBE])
     known = codes()
     names = [name for name in known if given.package in (None, package_of(name))]
+    names = [name for name in names if not given.module or module_of(name) in given.module]
     names = chosen(names, given.most, given.seed)
     if not given.report:
         left = [name for name in names if known[name] is None or (given.again and not Score.noticed(known[name]))]
@@ -50,6 +52,7 @@ def main():
 
 def attempt(names):
     """Run the tests against some mutants, in processes that find the changed code before the sound one."""
+    (FOLDER / "src").mkdir(parents=True, exist_ok=True)  # Python never looks again where there was nothing at its start
     path = [str((FOLDER / "src").absolute()), *filter(None, [os.environ.get("PYTHONPATH")])]
     options = " ".join(f"--deselect={test}" for test in LEFT_OUT)
     settings = os.environ | {

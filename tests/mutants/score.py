@@ -40,6 +40,10 @@ def package_of(name):
     return name.split(".")[1]
 
 
+def module_of(name):
+    return name.split(".")[2]
+
+
 def chosen(names, most, seed):
     """At most so many of each package, by chance but the same for one seed, whatever the order of the names."""
     picked = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES
+from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES, WHOLE_SUFFIXES, find_sidecar
 from ..io.json_text import read_json
 from .names import IMAGES, BidsName, files_named
 from .scans import SUFFIX, Scan
@@ -32,6 +32,8 @@ class Companions:
         b-values and directions; None where there are none, which reading the scan then says.
     bdelta
         Shapes in a file of their own, if there is one.
+    gradients
+        A whole protocol in one file beside the scan, which is read where there are no b-values and directions.
     sidecars
         JSON that speaks of the scan, what is more specific last.
     mask
@@ -41,6 +43,7 @@ class Companions:
     bval: Path | None
     bvec: Path | None
     bdelta: Path | None
+    gradients: Path | None
     sidecars: tuple[Path, ...]
     mask: Path | None
 
@@ -78,10 +81,12 @@ def companions_of(scan: Scan, masks: Sequence[str] = MASKS, mask_root: Path | No
     InputError
         If two files suit a scan equally well.
     """
+    bval, bvec = _nearest(scan, BVAL_SUFFIXES), _nearest(scan, BVEC_SUFFIXES)
     return Companions(
-        bval=_nearest(scan, BVAL_SUFFIXES),
-        bvec=_nearest(scan, BVEC_SUFFIXES),
+        bval=bval,
+        bvec=bvec,
         bdelta=_nearest(scan, BDELTA_SUFFIXES),
+        gradients=None if bval or bvec else find_sidecar(scan.dwi, WHOLE_SUFFIXES),
         sidecars=tuple(_all(scan, (".json",))),
         mask=_mask_of(scan, masks, mask_root),
     )

@@ -67,7 +67,7 @@ class Files:
     @property
     def by_role(self) -> dict[str, Path]:
         """In the order in which they are read: a later one of the same name is told with its role."""
-        order = ("bval", "bvec", "bdelta", "mask")
+        order = ("gradients", "bval", "bvec", "bdelta", "mask")
         return {"dwi": self.dwi} | {role: self.more[role] for role in order if role in self.more}
 
 
@@ -86,7 +86,8 @@ def files_of(task: Task) -> Files:
     if shapes is not None:
         bdelta = output_folder(task.folder) / f"{task.name}{BDELTA}"
         _write_if_new(bdelta, as_text(shapes))
-    named = {"bval": found.bval, "bvec": found.bvec, "bdelta": bdelta, "mask": found.mask}
+    tables = {"gradients": found.gradients, "bval": found.bval, "bvec": found.bvec, "bdelta": bdelta}
+    named = {**tables, "mask": found.mask}
     return Files(task.scan.dwi, {role: path for role, path in named.items() if path is not None})
 
 

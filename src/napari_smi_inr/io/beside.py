@@ -14,10 +14,13 @@ TENSOR_SUFFIXES = (".btens", ".bten", ".bmat", "_xps.mat")
 TABLE_SUFFIXES = (".b",)
 """Of MRtrix's tables."""
 
+WHOLE_SUFFIXES = (*TENSOR_SUFFIXES, *TABLE_SUFFIXES)
+"""Of files with a whole protocol."""
+
 
 def has_protocol(dwi: Path) -> bool:
     """Whether anything beside a file says that it is a diffusion scan."""
-    return find_sidecar(dwi, (*BVAL_SUFFIXES, *TENSOR_SUFFIXES, *TABLE_SUFFIXES)) is not None
+    return find_sidecar(dwi, (*BVAL_SUFFIXES, *WHOLE_SUFFIXES)) is not None
 
 
 def find_sidecar(dwi: Path, suffixes: Sequence[str]) -> Path | None:

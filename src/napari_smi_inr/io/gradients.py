@@ -18,6 +18,7 @@ from .beside import (
     BVEC_SUFFIXES,
     TABLE_SUFFIXES,
     TENSOR_SUFFIXES,
+    WHOLE_SUFFIXES,
     find_sidecar,
     looked_for,
 )
@@ -190,7 +191,7 @@ def _given_or_beside(given: str | Path | None, dwi: Path, suffixes: Sequence[str
     found = given or find_sidecar(dwi, suffixes)
     if found is None:
         names = ", ".join(looked_for(dwi, suffixes))
-        whole = ", ".join(looked_for(dwi, (*TENSOR_SUFFIXES, *TABLE_SUFFIXES)))
+        whole = ", ".join(looked_for(dwi, WHOLE_SUFFIXES))
         fault = f"has no {what} beside it ({names}), nor a whole protocol ({whole})."
         raise InputError(dwi, fault, f"Put a file there, or give it as {argument} or gradients.")
     return readable_file(found, what)
