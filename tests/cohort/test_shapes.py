@@ -133,6 +133,7 @@ class TestWholeProtocols:
         tensors = protocol.b[:, None, None] * ((1 - shape) / 3 * np.eye(3) + shape * u * u.swapaxes(1, 2))
         table = dwi.with_name("sub-1_dwi.btens")
         np.savetxt(table, tensors.reshape(-1, 9))
+        dwi.with_name("sub-1_dwi.bdelta").write_text("1 " * len(tensors))  # which nobody asks for
         assert [fit_scan(task).status for _ in range(2)] == ["fitted", "kept"]
         np.savetxt(table, 1000 * tensors.reshape(-1, 9))  # the same in another unit: another file, though
         again = fit_scan(task)

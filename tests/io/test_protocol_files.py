@@ -332,6 +332,8 @@ def test_which_file_goes_first(scan):
     assert load_scan(**scan.arguments()).read_from["gradients"] == "dwi.btens"
     assert "bval" in load_scan(**scan.arguments(), bdelta=scan / "kept").read_from
     assert "bval" in load_scan(**scan.arguments(), bval=scan / "dwi.bval", bdelta=1).read_from
+    with pytest.raises(InputError, match="tells the shapes of its b-tensors"):
+        load_scan(**scan.arguments(), gradients=scan / "dwi.btens", bdelta=1)
     with pytest.raises(InputError, match="cannot be given in files of their own"):
         load_scan(**scan.arguments(), bval=scan / "dwi.bval", gradients=scan / "dwi.btens")
 

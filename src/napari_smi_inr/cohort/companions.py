@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES, WHOLE_SUFFIXES, find_sidecar
+from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES, TENSOR_SUFFIXES, WHOLE_SUFFIXES, find_sidecar
 from ..io.json_text import read_json
 from .names import IMAGES, BidsName, files_named
 from .scans import SUFFIX, Scan
@@ -31,7 +31,7 @@ class Companions:
     bval, bvec
         b-values and directions; None where there are none, which reading the scan then says.
     bdelta
-        Shapes in a file of their own, if there is one.
+        Shapes in a file of their own, if there is one and b-tensors as a whole do not tell them.
     gradients
         A whole protocol in one file beside the scan, which is read where there are no b-values and directions.
     sidecars
@@ -82,14 +82,20 @@ def companions_of(scan: Scan, masks: Sequence[str] = MASKS, mask_root: Path | No
         If two files suit a scan equally well.
     """
     bval, bvec = _nearest(scan, BVAL_SUFFIXES), _nearest(scan, BVEC_SUFFIXES)
+    whole = None if bval or bvec else find_sidecar(scan.dwi, WHOLE_SUFFIXES)
     return Companions(
         bval=bval,
         bvec=bvec,
-        bdelta=_nearest(scan, BDELTA_SUFFIXES),
-        gradients=None if bval or bvec else find_sidecar(scan.dwi, WHOLE_SUFFIXES),
+        bdelta=None if whole and _tells_shapes(whole) else _nearest(scan, BDELTA_SUFFIXES),
+        gradients=whole,
         sidecars=tuple(_all(scan, (".json",))),
         mask=_mask_of(scan, masks, mask_root),
     )
+
+
+def _tells_shapes(whole: Path) -> bool:
+    """Whether a whole protocol is one of b-tensors; an xps need not have any."""
+    return whole.suffix in TENSOR_SUFFIXES
 
 
 def _nearest(scan: Scan, endings: Sequence[str]) -> Path | None:

@@ -76,7 +76,7 @@ def read_gradients(
         A file of one number a volume, or one for all; linear for all volumes if there is none.
     gradients
         One file with everything instead: b-tensors (:mod:`.b_tensor_table`), md-dMRI's xps (:mod:`.xps`), or a table of
-        MRtrix (:mod:`.mrtrix_table`), whose shapes come from `bdelta`.
+        MRtrix (:mod:`.mrtrix_table`), whose shapes alone come from `bdelta`.
     b0_threshold
         Largest b-value [ms/µm²] that counts as b = 0.
 
@@ -91,6 +91,9 @@ def read_gradients(
     if shapes is None:
         shapes, shape_file, shape_note = read_shapes(dwi, bdelta, n_volumes)
         files |= {"bdelta": shape_file} if shape_file else {}
+    elif bdelta is not None:
+        fault = "tells the shapes of its b-tensors; they cannot be given as bdelta, too."
+        raise InputError(files["gradients"], fault, "Leave out bdelta, or give bval and bvec with it.")
     directions, length_note = _mend_lengths(table.directions, table.b, shapes, b0_threshold)
     main = files.get("gradients")
     blamed = {"b": main or files.get("bval"), "b_delta": files.get("bdelta") or main}
