@@ -72,6 +72,16 @@ def test_letters_and_picture_follow_the_buttons(window, make_field, settle, pump
     assert shown(viewer) == ""
 
 
+def test_on_a_narrow_canvas_letters_give_way_to_name_and_scale_bar(window, make_field, settle, pump):
+    viewer, _ = window()
+    settle(add_zoom_layer(viewer, make_field(), "f"))
+    for width, expected in ((700, "RL"), (1100, "APRL")):
+        viewer.window.resize(width, 560)
+        pump(100)
+        assert (viewer.canvas.size[1] < 420) == (expected == "RL")
+        assert shown(viewer) == expected
+
+
 def test_rolls_through_space_alone_beside_a_scan_of_many_volumes(window, make_field, pump):
     viewer, hands = window()
     viewer.add_image(np.ones((4, 8, 28, 28), np.float32), scale=(1, 3, 3, 3), units=("pixel", "mm", "mm", "mm"))

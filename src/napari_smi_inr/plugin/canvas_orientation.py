@@ -23,6 +23,9 @@ ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
 
 PLACES = ("top_center", "bottom_center", "middle_right", "middle_left")
 
+_NARROW = 420
+"""Pixels of a canvas on which the name of the layer and the scale bar reach the middle, where letters would stand."""
+
 UPRIGHT = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 """Order of the world axes (sliced, vertical, horizontal) in which each plane stands upright."""
 
@@ -92,6 +95,7 @@ class CanvasOrientation:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer_ref, self._dims, self._grid = ref(unwrapped(viewer)), viewer.dims, grid(viewer)
+        self._canvas = viewer.canvas
         camera(viewer).orientation2d = ("up", "right")
         show_scale_bar(viewer)
         self._texts = [text_overlay(place) for place in PLACES]
@@ -104,6 +108,7 @@ class CanvasOrientation:
         self._dims.events.order.connect(self._on_order)
         self._dims.events.ndisplay.connect(self._write)
         self._grid.events.enabled.connect(self._write)
+        self._canvas.events.size.connect(self._write)
         self._dims.events.ndim.connect(self._on_ndim)
         viewer.layers.events.inserting.connect(self._on_inserting)
         viewer.layers.events.inserted.connect(self._on_inserted, position="last")  # when napari has a cell for it
@@ -115,6 +120,7 @@ class CanvasOrientation:
         self._dims.events.order.disconnect(self._on_order)
         self._dims.events.ndisplay.disconnect(self._write)
         self._grid.events.enabled.disconnect(self._write)
+        self._canvas.events.size.disconnect(self._write)
         self._dims.events.ndim.disconnect(self._on_ndim)
         self._dims.rollable = (True,) * self._dims.ndim
         viewer = self._viewer_ref()
@@ -158,9 +164,11 @@ class CanvasOrientation:
         if self._dims.ndim < 3:
             return
         state = ViewState(tuple(self._dims.point), tuple(self._dims.order), int(self._dims.ndisplay))
-        top, *others = letters(state.displayed)
-        captioned = self._grid.enabled  # in a narrow cell there is no room for the letter beside the name of the layer
-        for text, letter in zip(self._texts, ("" if captioned else top, *others), strict=True):
+        top, bottom, *sides = letters(state.displayed)
+        narrow = self._canvas.size[1] < _NARROW
+        top = "" if narrow or self._grid.enabled else top  # a cell of a grid is narrow, and has no scale bar
+        bottom = "" if narrow else bottom
+        for text, letter in zip(self._texts, (top, bottom, *sides), strict=True):
             text.text = letter
             text.box = bool(letter)
 
