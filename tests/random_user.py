@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -24,7 +25,7 @@ from napari_smi_inr.plugin.comparing.comparison import Mode
 from napari_smi_inr.plugin.field_layers import add_zoom
 from napari_smi_inr.plugin.fods.fod_overlay import fod_overlay
 from napari_smi_inr.plugin.layer_origin import origin_in_focus
-from napari_smi_inr.plugin.napari_compat import unwrapped
+from napari_smi_inr.plugin.napari_compat import main_window, unwrapped
 from napari_smi_inr.plugin.taking.freeze_view import freeze_view
 from napari_smi_inr.plugin.taking.take_away import cancel_all, copy_view
 from napari_smi_inr.plugin.zoom.session import session_of
@@ -233,9 +234,11 @@ class RandomUser:
         QTest.qWait(300)
 
     def dismiss_messages(self):
-        """As napari itself does after a while, but not in tests."""
-        for message in list(NapariQtNotification._instances):
-            message.close()
+        """Close those of this window, as napari itself does after a while, but not in tests."""
+        for message in main_window(self.viewer).findChildren(NapariQtNotification):
+            with suppress(ValueError):
+                NapariQtNotification._instances.remove(message)
+            message.deleteLater()
 
     def stop(self):
         self.tidy()
