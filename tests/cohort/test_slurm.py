@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from napari_smi_inr.cohort.run import fit_cohort
 from napari_smi_inr.cohort.slurm import Queue
 from napari_smi_inr.cohort.task import WORK
 from napari_smi_inr.errors import InputError
+from napari_smi_inr.inr.checkpoint import peek
 from napari_smi_inr.io.json_text import read_json
 from slurm_cluster import command, daemon, jobs, slurm
 
@@ -60,18 +60,19 @@ def test_jobs_fit_scans_with_what_was_asked_for(pair, quiet, tmp_path):
 
 @pytest.mark.usefixtures("slow_steps")
 def test_a_job_that_is_cancelled_in_the_midst_loses_nothing(pair, quiet, tmp_path):
-    """As at the end of its time, SLURM asks it to end. No checkpoint is due in a fit as short as this one."""
+    """As at the end of its time, SLURM asks it to end."""
     first = task(pair, tmp_path, 0)
-    with program(pair, tmp_path, "--slurm", "--memory", "3GB") as running:
-        once(first.begun.exists, running)
-        time.sleep(2)  # reading takes less, the fit takes longer
+    with program(pair, tmp_path, "--slurm", "--memory", "3GB", "--keep-every", 0) as running:
+        once(lambda: under_way(first), running)
+        share = peek(first.checkpoint).fraction
         (job,) = jobs()
         command("scancel", job)
-        _, errors = running.communicate(timeout=120)
+        _, errors = running.communicate(timeout=240)
     assert running.returncode == 0, errors
     assert "Went on from a checkpoint" in errors
     told = read_json(first.record, "record")["Cohort"]
     assert told["attempts"] == 2
+    assert told["resumed_at"] >= round(share, 4)
     assert maps(tmp_path) == quiet
 
 
@@ -81,7 +82,7 @@ def test_ctrl_c_leaves_no_job(pair, tmp_path):
     with program(pair, tmp_path, "--slurm", "--memory", "3GB", "--keep-every", 0) as running:
         once(lambda: under_way(first), running)
         os.killpg(running.pid, signal.SIGINT)
-        _, errors = running.communicate(timeout=120)
+        _, errors = running.communicate(timeout=240)
     assert running.returncode == 130, errors
     once(lambda: jobs() == [])
     assert first.checkpoint.exists()

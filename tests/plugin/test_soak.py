@@ -122,7 +122,7 @@ def test_hours_of_work_leave_no_trace(window, two_fits, tiny_dataset, monkeypatc
     assert user.saved > 20
     assert own_threads() == []
     assert more.total() < 10, more
-    assert has["processes"] == 0
+    assert has["processes"] <= had["processes"]  # a display for tests may be one of them
     assert has["files"] <= had["files"] + 5
     assert has["widgets"] <= had["widgets"] + 50
     assert after - before < GROWTH

@@ -23,8 +23,8 @@ import numpy as np
 import platformdirs
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from ...acquisition import B0_THRESHOLD, Acquisition
 from ...dataset import DiffusionDataset
@@ -191,9 +191,10 @@ def _read(path: Path, depends: Mapping[str, Any]) -> Kept:
         readable_file(path, "trained network")
     if path.stat().st_size > _LARGEST:
         raise ValueError("it is too large")
-    with safe_open(path, framework="pt") as file:
-        header = parse_object((file.metadata() or {})[_KEY])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    content = path.read_bytes()  # at once: another process may put another file in its place, which safe_open minds
+    tensors = load(content)
+    (length,) = struct.unpack("<Q", content[:8])
+    header = parse_object(parse_object(content[8 : 8 + length].decode())["__metadata__"][_KEY])
     if header["format"] != FORMAT or header["depends"] != depends:
         raise ValueError("it is another network")
     kept = kept_of(tensors, header["record"], int(depends["volumes"]))
