@@ -23,8 +23,8 @@ class Queue:
 
     def __init__(self) -> None:
         self._any_accepted = False
-        self._refusals: list[str] = []
-        self._told: set[str] = set()
+        self._refusals: set[str] = set()
+        self._untold = ""
 
     def accepted(self) -> None:
         """A job waits or runs."""
@@ -32,7 +32,10 @@ class Queue:
 
     def refused(self, error: Exception) -> None:
         """A job was not taken."""
-        self._refusals.append(_words(error))
+        words = _words(error)
+        if words not in self._refusals:
+            self._refusals.add(words)
+            self._untold = self._untold or words
 
     def news(self) -> str:
         """Give what has not been told yet.
@@ -42,15 +45,14 @@ class Queue:
         InputError
             If no job has ever been taken: the next one will not be either.
         """
-        new = [words for words in self._refusals if words not in self._told]
-        if not new:
+        words, self._untold = self._untold, ""
+        if not words:
             return ""
         if not self._any_accepted:
             where = "~/.config/dask/jobqueue.yaml"
             remedy = f"Check --memory, --walltime and --slurm-option, and partition and account in {where}."
-            raise InputError("--slurm", f"no job is taken ({new[0]}).", remedy)
-        self._told.update(new)
-        return f"SLURM has refused a further job ({new[0]}). Those that run go on."
+            raise InputError("--slurm", f"no job is taken ({words}).", remedy)
+        return f"SLURM has refused a further job ({words}). Those that run go on."
 
 
 @contextmanager
