@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QScrollBar, Q
 from napari_smi_inr.estimation.voxel_fit import VoxelFit
 from napari_smi_inr.methods import make_settings
 from napari_smi_inr.parameters import SCALARS
+from napari_smi_inr.plugin.napari_compat import unwrapped
 
 SHAPE = (28, 28, 8)
 
@@ -213,18 +214,27 @@ def slicing(request):
 
 
 @pytest.fixture
-def window(make_napari_viewer_proxy, qtbot):
+def window(make_napari_viewer_proxy, qtbot, qapp):
     """Open a viewer as plugins see it, in a real window; gives the viewer and the hands."""
     from napari.settings import get_settings
 
+    viewers = []
+
     def open_window(slicing=False, size=(860, 560)):
         viewer = make_napari_viewer_proxy(show=True)
+        viewers.append(viewer)
         get_settings().experimental.async_ = slicing
         viewer.window.resize(*size)
         qtbot.wait(100)
         return viewer, Hands()
 
-    return open_window
+    yield open_window
+    # A slice made in napari's thread is posted to the window, and holds it until it has arrived: napari's check for
+    # windows left behind would find the closed one.
+    get_settings().experimental.async_ = False
+    while viewers:
+        unwrapped(viewers.pop())._layer_slicer.wait_until_idle(10)
+    qapp.processEvents()
 
 
 @pytest.fixture(scope="module")
