@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from ..errors import InputError
 from ..io.files import readable_file, replacing
@@ -109,10 +109,8 @@ def read_tensors(
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"it is too large for a {what}")
-        with safe_open(path, framework="pt") as file:
-            header = _header(path, what, known, file.metadata())
-            names = () if only_header else file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
+        metadata, tensors = (_metadata(path), {}) if only_header else content_of(path)
+        header = _header(path, what, known, metadata)
         if not only_header:
             _check(header, tensors, unsigned)
         return build(header, tensors)
@@ -124,15 +122,38 @@ def read_tensors(
         raise damaged(path, error, remedy) from error
 
 
+def content_of(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Metadata and tensors of one safetensors file.
+
+    It is read at once: where another process puts another file in its place meanwhile, ``safe_open``, which opens the
+    file by its name again for each tensor, would make a mixture of both.
+
+    Raises
+    ------
+    OSError, safetensors.SafetensorError, ValueError
+        If it cannot be read, or is none.
+    """
+    content = path.read_bytes()
+    tensors = load(content)  # first, for it finds out whether the header is one
+    (length,) = struct.unpack_from("<Q", content)
+    header = parse_object(content[8 : 8 + length].decode())
+    return header.get("__metadata__", {}), tensors
+
+
 def damaged(path: Path, error: Exception, remedy: str) -> InputError:
     """The error of a file whose content is of no use."""
     brief = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(path, f"is damaged: {brief}.", remedy)
 
 
-def _header(path: Path, what: str, known: Mapping[str, Any], metadata: Mapping[str, str] | None) -> dict[str, Any]:
+def _metadata(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def _header(path: Path, what: str, known: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
     """The JSON header, after checking that this file is ours and not from the future."""
-    if not metadata or _KEY not in metadata:
+    if _KEY not in metadata:
         raise InputError(path, f"is a safetensors file, but holds no {what}.", _FOREIGN)
     header = parse_object(metadata[_KEY])
     if header["format"] != known["format"]:

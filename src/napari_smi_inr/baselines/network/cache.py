@@ -24,11 +24,12 @@ import platformdirs
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 from ...acquisition import B0_THRESHOLD, Acquisition
 from ...dataset import DiffusionDataset
 from ...errors import InputError
+from ...inr.tensor_file import content_of
 from ...io.files import output_folder, readable_file, replacing
 from ...io.json_text import parse_object
 from ...parameters import TABLE_VERSION
@@ -191,10 +192,8 @@ def _read(path: Path, depends: Mapping[str, Any]) -> Kept:
         readable_file(path, "trained network")
     if path.stat().st_size > _LARGEST:
         raise ValueError("it is too large")
-    content = path.read_bytes()  # at once: another process may put another file in its place, which safe_open minds
-    tensors = load(content)
-    (length,) = struct.unpack("<Q", content[:8])
-    header = parse_object(parse_object(content[8 : 8 + length].decode())["__metadata__"][_KEY])
+    metadata, tensors = content_of(path)
+    header = parse_object(metadata[_KEY])
     if header["format"] != FORMAT or header["depends"] != depends:
         raise ValueError("it is another network")
     kept = kept_of(tensors, header["record"], int(depends["volumes"]))
