@@ -62,6 +62,26 @@ class TestFinding:
         assert {found.bval.suffix, found.bvec.suffix, found.bdelta.suffix} == {".bval", ".bvec", ".bdelta"}
         assert str(scan.place) == "sub-02/ses-1/dwi"
 
+    def test_a_scan_amidst_all_that_qsiprep_writes_beside_it(self, make):
+        start = "sub-1/dwi/sub-1_acq-HASC55AP_space-ACPC"
+        scan = [f"{start}_desc-preproc_dwi{ending}" for ending in (".bval", ".bvec", ".json", ".nii.gz")]
+        tables = [f"{start}_desc-preproc_dwi{ending}" for ending in (".b", ".b_table.txt")]
+        maps = [
+            f"{start}_{what}"
+            for what in ("dwiref.nii.gz", "stat-tsnr_dwimap.nii.gz", "model-eddy_stat-cnr_dwimap.nii.gz")
+        ]
+        quality = [f"{start}_{what}" for what in ("desc-image_qc.tsv", "desc-slice_qc.json")]
+        anatomy = [
+            "sub-1/anat/sub-1_space-ACPC_desc-preproc_T1w.nii.gz",
+            "sub-1/anat/sub-1_space-ACPC_desc-brain_mask.nii.gz",
+        ]
+        root = make(*scan, *tables, *maps, *quality, *anatomy, f"{start}_desc-brain_mask.nii.gz")
+        (only,) = find_scans(root)
+        found = companions_of(only)
+        assert [found.bval, found.bvec, *found.sidecars, only.dwi] == [root / path for path in scan]
+        assert found.mask == root / f"{start}_desc-brain_mask.nii.gz"
+        assert found.gradients is None
+
     def test_scans_of_plain_bids_with_masks_among_the_derivatives(self, plain):
         assert names(plain) == ["sub-01_run-1", "sub-02_run-1"]
         found = companions_of(find_scans(plain)[0])
