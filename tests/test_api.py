@@ -46,6 +46,17 @@ def test_fitting_needs_no_window():
     assert not loaded & GUI
 
 
+def test_opening_a_field_loads_no_compiler(tiny_field, tmp_path):
+    tiny_field.save(tmp_path / "field")
+    loaded = loaded_by(f"import napari_smi_inr as smi; smi.open_field({str(tmp_path / 'field')!r}).maps()")
+    assert "torch" in loaded
+    assert not loaded & {
+        "sympy",
+        "torch._dynamo",
+        "torch._inductor",
+    }  # a second and more, in which a window stands still
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_promised_names_are_there_and_documented(name):
     assert name in dir(smi)

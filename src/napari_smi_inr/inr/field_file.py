@@ -98,8 +98,9 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], *, de
     _check_numbers(header, tensors)
     config = FitConfig.model_validate(header["config"])
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    _check_shapes(config, weights)
+    _check_size(config, weights)
     model = FieldModel(config, float(header["detail"]), weights["encoding.centre"])
+    _check_shapes(model, weights)
     model.load_state_dict(weights, strict=not config.share_hidden)
     record = dict(header["record"])
     if CHECKSUM not in header:
@@ -144,11 +145,19 @@ def _check_numbers(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor
         raise ValueError("it tells of volumes that its protocol does not have")
 
 
-def _check_shapes(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights that are not those of the settings, before memory is set aside for a network of these."""
-    if config.layers > _MOST_LAYERS or max(config.width, config.features) > max(map(torch.numel, weights.values())):
+def _check_size(config: FitConfig, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse settings of a network with more weights than there are, before memory is set aside for it.
+
+    Torch's meta device would tell all shapes without any memory, but imports a thousand modules for the first of them:
+    a second and a half in which a window would not answer.
+    """
+    further = min(config.layers - 1, 2) if config.share_hidden else config.layers - 1
+    matrices = (2 * config.features + further * config.width) * config.width
+    if config.layers > _MOST_LAYERS or matrices > sum(map(torch.numel, weights.values())):
         raise ValueError("its weights do not fit its settings")
-    with torch.device("meta"):  # shapes without numbers
-        expected = _unshared(FieldModel(config, 1.0, torch.zeros(3)))
-    if {name: t.shape for name, t in weights.items()} != {name: t.shape for name, t in expected.items()}:
+
+
+def _check_shapes(model: FieldModel, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that are not those of a network."""
+    if {name: t.shape for name, t in weights.items()} != {name: t.shape for name, t in _unshared(model).items()}:
         raise ValueError("its weights do not fit its settings")
