@@ -430,7 +430,7 @@ def test_export_writes_everything_and_field_files_open(loaded, press, idle, qtbo
     viewer.layers.clear()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
     press(widget.result.open_button)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 7, timeout=5000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 7, timeout=20_000)
     widget.result.parameter.value = "Di"
     press(widget.result.zoom_button)
     assert viewer.layers[-1].metadata[KEY].symbol == "Di"
