@@ -50,11 +50,8 @@ def test_opening_a_field_loads_no_compiler(tiny_field, tmp_path):
     tiny_field.save(tmp_path / "field")
     loaded = loaded_by(f"import napari_smi_inr as smi; smi.open_field({str(tmp_path / 'field')!r}).maps()")
     assert "torch" in loaded
-    assert not loaded & {
-        "sympy",
-        "torch._dynamo",
-        "torch._inductor",
-    }  # a second and more, in which a window stands still
+    compiler = {"sympy", "torch._dynamo", "torch._inductor"}  # a second and more, in which a window stands still
+    assert not loaded & compiler
 
 
 @pytest.mark.parametrize("name", PUBLIC)
