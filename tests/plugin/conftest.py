@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QScrollBar, QWidget
@@ -46,6 +47,12 @@ def kept_fits_folder(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("kept") / "fits"
     monkeypatch.setattr(kept_fits, "fits_folder", lambda: folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_told_yet():
+    """Napari keeps what it told for the whole process: a test must not take the words of another for its own."""
+    notification_manager.records.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -424,7 +424,7 @@ def test_export_writes_everything_and_field_files_open(loaded, press, idle, qtbo
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     press(widget.result.export_button)
     file = tmp_path / "phantom.smi.safetensors"
-    qtbot.waitUntil(lambda: file.exists() and any("Wrote 9" in message for message in messages()), timeout=20_000)
+    qtbot.waitUntil(lambda: f"Wrote 9 files to {tmp_path}." in messages(), timeout=20_000)
     np.testing.assert_array_equal(open_field(file).maps()["f"], widget.controller.field.maps()["f"])
     assert len(list(tmp_path.glob("*.nii.gz"))) == 8
     viewer.layers.clear()
@@ -458,7 +458,7 @@ def test_what_cannot_be_saved_here_can_be_saved_there(loaded, press, idle, qtbot
     roomy.mkdir()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(roomy))
     press(widget.result.export_button)
-    qtbot.waitUntil(lambda: any(f"Wrote 9 files to {roomy}" in message for message in messages()), timeout=20_000)
+    qtbot.waitUntil(lambda: f"Wrote 9 files to {roomy}." in messages(), timeout=20_000)
     np.testing.assert_array_equal(
         open_field(roomy / "phantom.smi.safetensors").maps()["f"], widget.controller.field.maps()["f"]
     )

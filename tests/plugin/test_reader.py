@@ -77,14 +77,12 @@ def test_an_oblique_scan_reads_single_planes_as_it_reads_the_whole(tmp_path):
 
 def test_without_side_cars_a_scan_opens_as_plain_image_and_says_so(scan):
     (scan / "dwi.bval").unlink()
-    notification_manager.records.clear()
     assert layer_of(scan.dwi).metadata[KEY].acquisition is None
     assert "no b-values" in notification_manager.records[-1].message
 
 
 def test_with_a_broken_side_car_a_scan_opens_as_plain_image_and_says_why(scan):
     (scan / "dwi.bval").write_text("0 1000 2000")
-    notification_manager.records.clear()
     assert layer_of(scan.dwi).metadata[KEY].acquisition is None
     assert "has 3 numbers" in notification_manager.records[-1].message
 
