@@ -65,12 +65,16 @@ def test_it_gives_the_numbers_of_the_python_call(job, tiny_dataset):
         updates[-1].step.field()
 
 
+def was_killed(one):
+    """Whether its process was ended from outside, not by its own end."""
+    return one._process._process.returncode not in {None, 0}
+
+
 def test_one_that_has_not_begun_is_stopped_at_once(job):
     one = job(LONG)
-    asked = time.monotonic()
     one.stop()
+    assert was_killed(one)
     updates, outcome = drain(one.run())
-    assert time.monotonic() - asked < 1.0  # to load what it needs takes longer
     assert updates == []
     assert (outcome.field, outcome.stopped, outcome.error) == (None, True, None)
 
@@ -127,10 +131,9 @@ def test_abandoned_it_is_gone_at_once(job):
     one = job(LONG)
     run = one.run()
     first_with_field(run)
-    started = time.monotonic()
     one.abandon()
+    assert was_killed(one)
     _, outcome = drain(run)
-    assert time.monotonic() - started < 1
     assert outcome.error is None
     assert not psutil.pid_exists(one._process._process.pid)
 

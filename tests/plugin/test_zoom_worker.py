@@ -105,15 +105,15 @@ def test_nobody_looking_means_no_work(start):
     assert field.points == before
 
 
-def test_stopping_in_mid_work_takes_under_half_a_second(start):
+def test_stopping_in_mid_work_waits_for_no_more_than_the_chunk_under_way(start):
     worker, _, field, _ = start(microseconds=10)
     view = view_at(1.0)
     worker.want("layer", view, tiles_of(view))
     until(lambda: field.points > 20_000)
     assert not worker.idle
-    before = time.perf_counter()
+    begun = field.points
     assert worker.stop()
-    assert time.perf_counter() - before < 0.5
+    assert field.points - begun <= field.largest
 
 
 def test_an_error_is_reported_once_and_ends_the_work(start):
@@ -136,9 +136,9 @@ def test_images_never_wait_and_use_the_sliders_exact_plane(start):
     index = round(float(source.pyramid.index(level, 0, 1.234)))
     assert image.exact_plane(level, 0, index) == 1.234
     assert image.exact_plane(level, 0, index + 9) == source.pyramid.centre(level, 0, index + 9)  # a script's own plane
-    before = time.perf_counter()
+    begun = field.points
     picture = image.read(view_at(1.234))
-    assert time.perf_counter() - before < 0.5  # evaluating it would take over three seconds
+    assert field.points - begun < picture.size  # and not all of it, which takes over three seconds
     assert np.isnan(picture).all()
     whole = image.read(PlaneView(0, 1.234, 6, (0, 1764), (0, 1764)))
     assert whole.shape == (1764, 1764)
