@@ -124,7 +124,7 @@ def read_scan(name):
 
 def read_whole(name):
     def read(folder):
-        shapes = folder / "dwi.bdelta"  # of use to MRtrix's table alone
+        shapes = folder / "dwi.bdelta" if name.endswith(".b") else None  # the others tell of them
         return parts_of(
             load_scan(folder / "dwi.nii.gz", folder / "mask.nii.gz", gradients=folder / name, bdelta=shapes)
         )
