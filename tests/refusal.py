@@ -20,7 +20,7 @@ def refused(where, fault):
 def faults_of(error):
     """What is wrong with the wording of a refusal."""
     found = []
-    if error.where in ("", "None"):
+    if not error.where:
         found.append("it names nothing")
     for name in ("fault", "remedy"):
         text = getattr(error, name)
