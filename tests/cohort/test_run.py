@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import napari_smi_inr as smi
-from bids_sets import QUICK, qsiprep_set
+from bids_sets import QUICK, qsiprep_set, simulated
 from napari_smi_inr.cli import app
 from napari_smi_inr.cohort.cluster import Pool
 from napari_smi_inr.cohort.cluster_options import ClusterOptions
@@ -245,6 +245,43 @@ def test_the_page_runs_as_written(scheduler, tmp_path, monkeypatch):
 def test_links_and_pictures_of_the_page_are_there():
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGE.read_text(encoding="utf-8"))
     assert [target for target in targets if not (PAGE.parent / target).exists()] == []
+
+
+class TestGradDev:
+    """Gradients that deviate, by an image of QSIPrep's beside each scan."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        """Two scans whose gradients deviate by up to a fifth; only of the first it is told how."""
+        root = qsiprep_set(tmp_path / "in", (1, 2), deviation=0.2)
+        axes = np.diag(np.sign(np.diag(simulated(1).affine[:3, :3])))
+        matrices = np.linalg.inv(axes) @ simulated(1, deviation=0.2).deviation @ axes
+        columns = matrices.swapaxes(-1, -2).reshape(*matrices.shape[:3], 9)
+        folder = root / "sub-01" / "dwi"
+        nib.save(nib.Nifti1Image(columns, simulated(1).affine), folder / "sub-01_space-ACPC_graddev.nii.gz")
+        return root
+
+    def test_each_scan_is_corrected_by_its_own_and_not_fitted_without(self, root, tmp_path, scheduler):
+        cluster = ClusterOptions(scheduler=scheduler)
+        cohort = fit_cohort(root, tmp_path / "out", grad_dev=True, cluster=cluster, **QUICK)
+        assert statuses(cohort) == ["fitted", "failed"]
+        assert "looked for sub-02_space-ACPC_graddev.nii.gz" in cohort.rows[1].error
+        folder = root / "sub-01" / "dwi"
+        files = {role: next(folder.glob(f"*_{role}.nii.gz")) for role in ("dwi", "mask", "graddev")}
+        data = smi.load(files["dwi"], files["mask"], grad_dev=files["graddev"])
+        found = np.asarray(nib.load(next((tmp_path / "out").rglob("*param-f_dwimap.nii.gz"))).dataobj)
+        np.testing.assert_array_equal(found, smi.fit(data, **QUICK).maps()["f"])
+        again = fit_cohort(root, tmp_path / "out", grad_dev=True, cluster=cluster, **QUICK)
+        assert statuses(again) == ["kept", "failed"]
+        with pytest.raises(InputError, match="grad_dev True there"):
+            fit_cohort(root, tmp_path / "out", cluster=cluster, **QUICK)
+
+    def test_unasked_none_is_corrected_and_that_is_said(self, root, tmp_path, scheduler):
+        cluster = ClusterOptions(scheduler=scheduler)
+        cohort = fit_cohort(root, tmp_path / "out", participants=("01",), cluster=cluster, **QUICK)
+        assert statuses(cohort) == ["fitted"]
+        record = next((tmp_path / "out").rglob("*_quality.json")).read_text()
+        assert "graddev.nii.gz lies beside the scan and was not used" in record
 
 
 class TestOtherMethods:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bids_sets import describe, plain_set, qsiprep_set
-from napari_smi_inr.cohort.companions import NO_MASK, companions_of
+from napari_smi_inr.cohort.companions import NO_MASK, companions_of, deviation_of
 from napari_smi_inr.cohort.names import BidsName
 from napari_smi_inr.cohort.scans import find_scans
 from napari_smi_inr.errors import InputError
@@ -167,6 +167,16 @@ class TestCompanions:
         elsewhere = root / "masks"
         make("masks/sub-1/dwi/sub-1_desc-brain_mask.nii.gz")
         assert companions_of(scan, mask_root=elsewhere).mask.parent == elsewhere / "sub-1" / "dwi"
+
+    def test_the_deviation_of_the_gradients_is_that_of_this_very_scan(self, make):
+        start = "sub-1/dwi/sub-1_run-1_space-ACPC"
+        root = make(f"{start}_desc-preproc_dwi.nii.gz", f"{start}_desc-preproc_dwi.bval", f"{start}_graddev.nii.gz")
+        make("sub-1/dwi/sub-1_run-2_space-ACPC_graddev.nii.gz", "sub-1/dwi/grad_dev.nii.gz")
+        (scan,) = find_scans(root)
+        assert deviation_of(scan) == root / f"{start}_graddev.nii.gz"
+        (root / f"{start}_graddev.nii.gz").unlink()
+        with pytest.raises(InputError, match="has no deviation of its gradients"):
+            deviation_of(scan)
 
     def test_two_that_suit_equally_well_are_refused(self, make):
         root = make("sub-1/dwi/sub-1_dwi.nii.gz", "sub-1/dwi/sub-1_label-WM_mask.nii.gz")

@@ -48,6 +48,15 @@ def cohort(
         Path | None,
         typer.Option(metavar="DIR", help="Another BIDS data set whose masks to use.", rich_help_panel=SCAN),
     ] = None,
+    grad_dev: Annotated[
+        bool,
+        typer.Option(
+            "--grad-dev",
+            help="Correct each scan for non-uniform gradients by <scan>_graddev.nii.gz beside it, as QSIPrep writes "
+            "it; a scan without one is not fitted.",
+            rich_help_panel=SCAN,
+        ),
+    ] = False,
     bdelta_table: Annotated[
         Path | None,
         typer.Option(
@@ -150,6 +159,7 @@ def cohort(
             sessions=session_label or (),
             masks=mask or MASKS,
             mask_root=masks_from,
+            grad_dev=grad_dev,
             table=bdelta_table,
             noise=parse_noise(noise or ""),
             bvec_axes=bvec_axes,

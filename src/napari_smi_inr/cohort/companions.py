@@ -1,4 +1,4 @@
-"""What belongs to a scan, found by name: tables of its protocol, its side-car, its mask."""
+"""What belongs to a scan, found by name: tables of its protocol, its side-car, its mask, its gradients' deviation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..io.beside import BDELTA_SUFFIXES, BVAL_SUFFIXES, BVEC_SUFFIXES, TENSOR_SUFFIXES, WHOLE_SUFFIXES, find_sidecar
+from ..io.gradient_deviation import QSIPREP_SUFFIX
 from ..io.json_text import read_json
 from .names import IMAGES, BidsName, files_named
 from .scans import SUFFIX, Scan
@@ -91,6 +92,23 @@ def companions_of(scan: Scan, masks: Sequence[str] = MASKS, mask_root: Path | No
         sidecars=tuple(_all(scan, (".json",))),
         mask=_mask_of(scan, masks, mask_root),
     )
+
+
+def deviation_of(scan: Scan) -> Path:
+    """Find the deviation of a scan's gradients, as QSIPrep writes it; FSL's ``grad_dev.nii.gz`` tells of no scan.
+
+    Raises
+    ------
+    InputError
+        If there is none, for the scan is not to be fitted as if it had been corrected; or if two suit equally well.
+    """
+    found = files_named(scan.dwi.parent, QSIPREP_SUFFIX, IMAGES)
+    suiting = [(path, name) for path, name in found if name.applies_to(scan.entities)]
+    if not suiting:
+        fault = f"has no deviation of its gradients beside it (looked for {scan.name}_{QSIPREP_SUFFIX}.nii.gz)."
+        remedy = "Put it there; scans without one make a cohort of their own, without --grad-dev."
+        raise InputError(scan.dwi, fault, remedy)
+    return _best(scan, suiting)
 
 
 def _tells_shapes(whole: Path) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..io.files import readable_file
+from ..io.files import is_missing, readable_file, user_path
 from ..io.nifti import grid_of, open_image, read_volumes
 from ..parameters import PARAMETERS
 from .folder import REPORT, TABLE
@@ -98,8 +98,8 @@ class FinishedCohort:
         InputError
             If the folder holds no cohort, or its table is damaged.
         """
-        root = Path(folder).expanduser()
-        if not (root / TABLE).is_file():
+        root = user_path(folder)
+        if is_missing(root / TABLE):
             raise InputError(root, f"holds no fitted cohort: there is no {TABLE}.", _REMEDY)
         table = readable_file(root / TABLE, "table of a cohort")
         try:

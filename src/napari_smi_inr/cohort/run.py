@@ -13,6 +13,7 @@ from ..errors import InputError, require_library
 from ..estimation.keep import INTERVAL
 from ..experiments.page import require_jinja
 from ..experiments.tables import write_csv
+from ..io.files import user_path
 from ..io.noise import Noise, is_noise_file
 from ..methods import INR, make_settings
 from .cluster import workers
@@ -72,6 +73,7 @@ def fit_cohort(
     sessions: Sequence[str] = (),
     masks: Sequence[str] = MASKS,
     mask_root: str | Path | None = None,
+    grad_dev: bool = False,
     table: str | Path | None = None,
     noise: Noise = None,
     bvec_axes: str | None = None,
@@ -99,6 +101,9 @@ def fit_cohort(
         Labels of those to fit; all by default.
     masks, mask_root
         Labels of masks to look for, and where; see :func:`~.companions.companions_of`.
+    grad_dev
+        Correct each scan for the non-uniformity of the gradients by the ``<scan>_graddev.nii.gz`` beside it, as QSIPrep
+        writes it; a scan that has none is told as failed.
     table
         Shapes of b-tensors by scan or volume; see :meth:`~.shapes.ShapeTable.read`.
     noise, bvec_axes
@@ -136,7 +141,7 @@ def fit_cohort(
     _check(noise)
     config = make_settings(method, **settings)
     scans = find_scans(source, participants, sessions)
-    folder = Path(out).expanduser().absolute()
+    folder = user_path(out).absolute()
     request = Request(
         out=folder,
         settings=config.model_dump(mode="json"),
@@ -144,7 +149,8 @@ def fit_cohort(
         bvec_axes=bvec_axes,
         table=None if table is None else ShapeTable.read(table),
         masks=tuple(masks),
-        mask_root=None if mask_root is None else Path(mask_root).expanduser().absolute(),
+        mask_root=None if mask_root is None else user_path(mask_root).absolute(),
+        grad_dev=grad_dev,
         keep_every=keep_every,
         stop=folder / WORK / f"stop-{uuid.uuid4().hex}",
     )

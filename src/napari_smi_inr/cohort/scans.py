@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import InputError
+from ..io.files import user_path
 from .names import IMAGES, BidsName, files_named, joined
 
 SUFFIX = "dwi"
@@ -92,11 +93,11 @@ def find_scans(folder: str | Path, participants: Sequence[str] = (), sessions: S
         If there is no such folder or no scan in it, one that is asked for is not there, two scans would give results
         of one name, or several sets of preprocessed scans are to choose from.
     """
-    root = Path(folder).expanduser().absolute()
-    if not root.is_dir():
-        raise InputError(root, "is no folder.", _REMEDY)
+    root = user_path(folder).absolute()
     wanted = _labels(participants, "sub-")
     try:
+        if not root.is_dir():
+            raise InputError(root, "is no folder.", _REMEDY)
         scans = _scans(_home(root), wanted, _labels(sessions, "ses-"))
     except OSError as error:
         raise InputError(error.filename or root, f"cannot be read: {error.strerror}.", "Check permissions.") from None

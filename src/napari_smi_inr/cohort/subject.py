@@ -16,7 +16,7 @@ from ..io.files import output_folder, replacing
 from ..io.noise import is_noise_file
 from ..memory import give_back_memory
 from ..methods import make_settings
-from .companions import Companions, companions_of
+from .companions import Companions, companions_of, deviation_of
 from .done import FilesNow, why_not_done
 from .leaving import leave_to_others, worker_is_leaving
 from .shapes import as_text, shapes_in
@@ -67,7 +67,7 @@ class Files:
     @property
     def by_role(self) -> dict[str, Path]:
         """In the order in which they are read: a later one of the same name is told with its role."""
-        order = ("gradients", "bval", "bvec", "bdelta", "mask")
+        order = ("gradients", "bval", "bvec", "bdelta", "mask", "grad_dev")
         return {"dwi": self.dwi} | {role: self.more[role] for role in order if role in self.more}
 
 
@@ -77,7 +77,7 @@ def files_of(task: Task) -> Files:
     Raises
     ------
     InputError
-        If something is ambiguous, unreadable or contradicts something else.
+        If something is ambiguous, unreadable, contradicts something else, or is asked for and not there.
     """
     request = task.request
     found = companions_of(task.scan, request.masks, request.mask_root)
@@ -87,7 +87,7 @@ def files_of(task: Task) -> Files:
         bdelta = output_folder(task.folder) / f"{task.name}{BDELTA}"
         _write_if_new(bdelta, as_text(shapes))
     tables = {"gradients": found.gradients, "bval": found.bval, "bvec": found.bvec, "bdelta": bdelta}
-    named = {**tables, "mask": found.mask}
+    named = {**tables, "mask": found.mask, "grad_dev": deviation_of(task.scan) if request.grad_dev else None}
     return Files(task.scan.dwi, {role: path for role, path in named.items() if path is not None})
 
 

@@ -44,6 +44,8 @@ class Request:
         Shapes by scan, if a table was given.
     masks, mask_root
         As for :func:`~.companions.companions_of`.
+    grad_dev
+        Whether each scan is corrected for the non-uniformity of the gradients, by the image of it beside the scan.
     keep_every
         Seconds between two checkpoints.
     stop
@@ -57,6 +59,7 @@ class Request:
     table: ShapeTable | None = None
     masks: Sequence[str] = MASKS
     mask_root: Path | None = None
+    grad_dev: bool = False
     keep_every: float = INTERVAL
     stop: Path | None = None
 
@@ -65,6 +68,7 @@ class Request:
         """What decides the results beside the files: a fit with another is another fit."""
         settings = {name: value for name, value in self.settings.items() if name != "device"}
         asked = {"settings": settings, "noise": self.noise, "bvec_axes": self.bvec_axes}
+        asked |= {"grad_dev": True} if self.grad_dev else {}
         plain: dict[str, Any] = json.loads(json.dumps(asked))  # as it comes back from a file
         return plain
 

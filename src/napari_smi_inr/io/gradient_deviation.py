@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from ..dataset import LARGEST_DEVIATION
 from ..errors import InputError
-from .files import sidecar_of
+from .files import sidecar_of, user_path
 from .fsl_axes import fsl_axes, image_axes
 from .json_text import read_json
 from .nifti import Grid, grid_of, open_image, read_volumes, require_same_place
 
 _NAMES = ("grad_dev.nii.gz", "grad_dev.nii")
-_QSIPREP = "_graddev"
+QSIPREP_SUFFIX = "graddev"
+"""With which QSIPrep's names of such images end."""
+
 _QSIPREP_KEY = "GradientDeviationOrientation"
 _NEAR = 0.25
 """How far the median of the diagonal may lie from 0 (deviations) or 1 (full matrices)."""
@@ -88,7 +90,7 @@ def unused_deviation(dwi: Path) -> str:
     A correction that others leave out is not made unasked; and nothing ties ``grad_dev`` to this one scan.
     """
     entities = re.sub(r"_desc-[a-zA-Z0-9]+|_dwi$", "", dwi.name.removesuffix(".gz").removesuffix(".nii"))
-    names = (*_NAMES, f"{entities}{_QSIPREP}.nii.gz")
+    names = (*_NAMES, f"{entities}_{QSIPREP_SUFFIX}.nii.gz")
     beside = next((name for name in names if dwi.with_name(name).is_file()), None)
     if beside is None:
         return ""
@@ -97,9 +99,9 @@ def unused_deviation(dwi: Path) -> str:
 
 def _is_of_qsiprep(path: Path) -> bool:
     """Whether an image follows QSIPrep's convention, by its name or by what its side-car tells."""
-    if path.name.removesuffix(".gz").removesuffix(".nii").endswith(_QSIPREP):
+    if path.name.removesuffix(".gz").removesuffix(".nii").endswith(f"_{QSIPREP_SUFFIX}"):
         return True
-    beside = sidecar_of(path.expanduser())
+    beside = sidecar_of(user_path(path))
     return beside.is_file() and _QSIPREP_KEY in read_json(beside, "JSON side-car")
 
 
