@@ -1,5 +1,6 @@
 """The command line: every command on real files, its exit codes, and the same numbers as Python gives."""
 
+import errno
 import json
 import os
 import re
@@ -321,6 +322,32 @@ def test_the_program_itself_ends_with_code_2_and_no_traceback(tmp_path):
     done = subprocess.run([*PROGRAM, "info", tmp_path / "no.nii.gz"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == f"Error: {tmp_path / 'no.nii.gz'}: there is no such file (diffusion scan). Check the path.\n"
+
+
+@pytest.mark.parametrize("words", ["info {}", "info {}.json", "info {}.nii.gz", "fit {}.nii.gz -o .", "cohort {} out"])
+@pytest.mark.parametrize("name", ["x" * 300, "~no-such-user/x"])
+def test_a_path_that_cannot_be_looked_at_is_told_in_one_message(run, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    result = run(*words.format(name).split())
+    assert result.exit_code == 2
+    assert re.search(f"^Error: .*{name}", result.output)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_noise_map_whose_name_is_too_long_is_refused(run, tiny_scan, tmp_path):
+    result = run("fit", tiny_scan / "dwi.nii.gz", "-o", tmp_path, "--noise", "x" * 300)
+    assert result.exit_code == 2
+    assert "File name too long" in result.output
+
+
+def test_a_disk_that_fails_in_the_midst_is_told_with_its_file(run, monkeypatch):
+    def vanish(*_):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "scan.nii.gz")
+
+    monkeypatch.setattr("napari_smi_inr.cli.records.sidecar_of", vanish)
+    result = run("info", "scan.nii.gz")
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: scan.nii.gz: {os.strerror(errno.ESTALE)}. Check the path")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT on Windows")

@@ -14,7 +14,7 @@ from .checks.axes import ROLE as BVEC_AXES
 from .errors import InputError
 from .estimation.estimate import Estimate
 from .estimation.settings import Settings
-from .io.files import sidecar_of
+from .io.files import sidecar_of, user_path
 from .io.json_text import read_json
 from .io.noise import Noise
 from .io.scan import B0_ROLE
@@ -105,7 +105,7 @@ def read_recorded(path: str | Path) -> Recorded:
     InputError
         If the file is missing, damaged, or tells of no fit.
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
     if file.suffix == ".safetensors":
         from .inr.field_file import open_field  # brings torch
 

@@ -16,7 +16,7 @@ from .estimation.residual import Residual
 from .estimation.voxel_fit import VoxelFit
 from .estimation.with_fod import WithFod
 from .inr.field import FittedField
-from .io.files import output_folder
+from .io.files import output_folder, user_path
 from .io.maps import MODEL, PROTOCOL, about, about_fod, map_name, save_fod, save_maps
 from .io.nifti import write_image
 from .io.sidecar import strict, write_sidecar
@@ -90,7 +90,7 @@ def write_results(
     InputError
         If the folder cannot be written to.
     """
-    target, record = Path(folder).expanduser(), {**(told or {}), **record_of(field)}
+    target, record = user_path(folder), {**(told or {}), **record_of(field)}
     paths = save_maps(field.maps(), field.affine, target, record, name, desc)
     paths.append(save_fod(field.fod_map(), field.affine, target / map_name(FOD, name, desc), record))
     if isinstance(field, FittedField):

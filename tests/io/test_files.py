@@ -15,7 +15,16 @@ import numpy as np
 import pytest
 
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.io.files import naming, output_folder, readable_file, replacing, sha256, sidecar_of
+from napari_smi_inr.io.files import (
+    is_missing,
+    naming,
+    output_folder,
+    readable_file,
+    replacing,
+    sha256,
+    sidecar_of,
+    user_path,
+)
 from napari_smi_inr.io.maps import save_map
 from napari_smi_inr.io.stream import stream_image
 from read_only import read_only
@@ -172,6 +181,16 @@ class TestReadable:
         with refused(tmp_path / "pipe", r"^is no ordinary file but a device or a pipe \(table\)"):
             readable_file(tmp_path / "pipe", "table")
 
+    def test_the_home_of_no_one_is_part_of_a_name(self):
+        assert user_path("~no-such-user/a.txt") == Path("~no-such-user/a.txt")
+        with refused("~no-such-user/a.txt", "^there is no such file"):
+            readable_file("~no-such-user/a.txt", "table")
+
+    def test_what_cannot_be_looked_at_is_not_taken_for_missing(self, tmp_path):
+        (tmp_path / "there").touch()
+        found = [is_missing(tmp_path / name) for name in ("there", "elsewhere", "there/inside", "x" * 300, "a\0b")]
+        assert found == [False, True, True, False, False]
+
     def test_a_name_with_a_zero_byte_is_no_path(self):
         with refused("'a\\x00b'", r"^is no path \("):
             readable_file("a\0b", "table")
@@ -204,6 +223,8 @@ def test_a_folder_is_made_with_its_parents_or_it_is_told_why_not(tmp_path, monke
     (tmp_path / "file").write_text("in the way")
     with refused(tmp_path / "file", "^cannot be made: File exists"):
         output_folder(tmp_path / "file")
+    with refused(tmp_path / "a\0b", "^cannot be made: embedded null byte"):
+        output_folder(tmp_path / "a\0b")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert output_folder("~/c") == tmp_path / "c"

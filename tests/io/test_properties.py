@@ -250,7 +250,7 @@ def test_any_word_is_a_noise_level_or_the_name_of_a_file(scan, examples):
     def holds(text):
         noise = parse_noise(text)
         read_or_refused(lambda: load_scan(scan.dwi, noise=noise))
-        assert not isinstance(noise, float) or math.isnan(noise) or noise == float(text)
+        assert not isinstance(noise, float) or math.isnan(noise) or noise == float(text.strip())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -35,6 +35,10 @@ class _Program(TyperGroup):
             return super().invoke(ctx)
         except InputError as error:
             fault = str(error)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fault = f"{error.filename}: {error.strerror}. Check the path, its permissions and the disk."
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

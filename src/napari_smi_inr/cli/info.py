@@ -37,8 +37,9 @@ def info(
     seed, device, versions, checksums of the input, conventions and quality.
     """
     from .. import api
+    from ..io.files import user_path
 
-    paths = [file.expanduser() for file in files]
+    paths = [user_path(file) for file in files]
     path = paths[0]
     recorded = "" if path.suffix == ".safetensors" else record_of_file(path)
     if path.suffix != ".safetensors" and not is_scan(path, bool(bval or gradients or paths[1:])):

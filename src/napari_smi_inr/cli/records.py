@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def record_of_file(path: Path) -> str:
     if path.name.endswith((".nii", ".nii.gz")):
         told = _beside(path)
         return _told(f"{path}: {_grid(path)}\nRecord: {sidecar_of(path)}", told) if told else ""
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json" and os.path.isfile(path):
         told = read_json(path, "JSON side-car")
         stranger = "" if is_ours(told) or set(told) >= _EXPERIMENT else " (not of this program)"
         return _told(f"{path}: a record{stranger}", told)
@@ -40,7 +41,7 @@ def is_scan(path: Path, given: bool) -> bool:
 
     Whatever this program has written is one only with a protocol, which is given or lies beside it.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, also of what cannot be looked at
         return True  # and found missing
     if not path.name.endswith((".nii", ".nii.gz")):
         return False
@@ -65,14 +66,14 @@ def no_record(path: Path) -> str:
 def _beside(image: Path) -> dict[str, Any]:
     """The side-car of an image, if it is of this program."""
     beside = sidecar_of(image)
-    told = read_json(beside, "JSON side-car") if beside.is_file() else {}
+    told = read_json(beside, "JSON side-car") if os.path.isfile(beside) else {}
     return told if is_ours(told) else {}
 
 
 def _of_experiment(path: Path) -> str:
     for folder in list(path.resolve().parents)[:_LEVELS]:
         place = folder / "config.json"
-        if path.is_file() and place.is_file() and set(told := read_json(place, "JSON side-car")) >= _EXPERIMENT:
+        if os.path.isfile(path) and place.is_file() and set(told := read_json(place, "JSON side-car")) >= _EXPERIMENT:
             return _told(f"{path}: part of an experiment\nRecord: {place}", told)
     return ""
 

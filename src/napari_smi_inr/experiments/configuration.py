@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..io.files import replacing
+from ..io.files import is_missing, replacing
 from ..io.json_text import read_json
 from .machine import machine, versions
 from .settings import ExperimentSettings
@@ -79,7 +79,7 @@ def claim(
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
+    if is_missing(path):
         return None
     try:
         return read_json(path, "configuration of an experiment")

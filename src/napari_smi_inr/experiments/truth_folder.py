@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..io.files import sha256
+from ..io.files import sha256, user_path
 from ..io.maps import map_name
 from ..io.nifti import Grid, grid_of, open_image, read_map, read_volumes
 from ..parameters import FOD, PARAMETERS
@@ -40,8 +41,8 @@ def read_truth(folder: str | Path) -> MapsSource:
     InputError
         If the folder or a map is missing, or the maps do not lie on one grid or are unphysical.
     """
-    place = Path(folder).expanduser()
-    if not place.is_dir():
+    place = user_path(folder)
+    if not os.path.isdir(place):  # unlike Path.is_dir, also of what cannot be looked at
         raise InputError(place, "there is no such folder (maps taken as the truth).", "Check the path.")
     files = {symbol: _find(place, symbol, PARAMETERS[symbol].label) for symbol in _NEEDED}
     files[FOD] = _find(place, FOD, FOD)

@@ -19,6 +19,22 @@ _CHUNK = 1 << 20
 _ABANDONED = 3600.0  # seconds since the last word of a file under way
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a user gives it: ``~`` is the home folder, and part of a name where it is no one's."""
+    return Path(os.path.expanduser(path))  # Path.expanduser raises RuntimeError for the latter
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is nothing of that name; of what cannot be looked at, whoever opens it tells why."""
+    try:
+        path.stat()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    except ValueError:  # a name with a zero byte
+        return False
+    return False
+
+
 def readable_file(path: str | Path, what: str) -> Path:
     """Make sure a file is there and can be read.
 
@@ -35,7 +51,7 @@ def readable_file(path: str | Path, what: str) -> Path:
         If it is missing, a folder, a pipe, empty or not readable.
     """
     try:
-        path = Path(path).expanduser()
+        path = user_path(path)
         kind = path.stat().st_mode
         if stat.S_ISREG(kind):  # opening a pipe could wait for ever
             with path.open("rb") as stream:
@@ -44,7 +60,7 @@ def readable_file(path: str | Path, what: str) -> Path:
         raise InputError(path, f"there is no such file ({what}).", "Check the path.") from None
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}.", "Check its path and permissions.") from None
-    except (ValueError, RuntimeError) as error:  # a name with a zero byte, or a home of no one
+    except ValueError as error:  # a name with a zero byte
         raise InputError(ascii(str(path)), f"is no path ({error}).", "Check the path.") from None
     if stat.S_ISDIR(kind):
         raise InputError(path, f"is a folder, not a file ({what}).", "Give the file inside it.")
@@ -72,13 +88,12 @@ def output_folder(folder: str | Path) -> Path:
     InputError
         If it cannot be made.
     """
-    folder = Path(folder).expanduser()
+    folder = user_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            folder, f"cannot be made: {error.strerror or error}.", "Choose a folder you may write to."
-        ) from None
+    except (OSError, ValueError) as error:  # the latter of a name with a zero byte
+        fault = f"cannot be made: {getattr(error, 'strerror', None) or error}."
+        raise InputError(folder, fault, "Choose a folder you may write to.") from None
     return folder
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..noise_level import NOISE_ESTIMATORS, estimate_noise, noise_note
+from .files import is_missing, user_path
 from .nifti import Grid, read_map
 
 Noise = str | Path | float | None
@@ -53,7 +54,7 @@ def read_noise(noise: Noise, grid: Grid) -> tuple[float | NDArray[np.float32] | 
     if isinstance(noise, str | Path):
         if not is_noise_file(noise):
             return None, ""
-        if not Path(noise).expanduser().exists():
+        if is_missing(user_path(noise)):
             fault = "there is no such file (noise map), nor such a way to estimate the noise."
             raise InputError(noise, fault, f"Give a number, the path of a map, or one of: {_words()}.")
         return read_map(noise, "noise map", grid)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import DiffusionDataset
-from .files import naming, sha256
+from .files import naming, sha256, user_path
 from .gradient_deviation import read_deviation, unused_deviation
 from .nifti import Grid, grid_of, read_map
 from .nifti_header import Image
@@ -99,7 +99,7 @@ def load_scan(
     noise_file = noise if is_noise_file(noise) else None
     given = {"mask": mask, "noise": noise_file, "grad_dev": grad_dev}
     files = series.files
-    files |= {role: Path(file).expanduser() for role, file in given.items() if isinstance(file, str | Path)}
+    files |= {role: user_path(file) for role, file in given.items() if isinstance(file, str | Path)}
     asked = _noise_asked(noise) | _shapes_asked(bdelta)
     if b0_threshold is not None:
         asked[B0_ROLE] = float(b0_threshold)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..io.beside import has_protocol
-from ..io.files import readable_file
+from ..io.files import readable_file, user_path
 from ..io.gradients import read_gradients
 from ..io.nifti import grid_of, open_image, read_map, read_volumes
 from .arrival import stand_upright
@@ -57,7 +57,7 @@ def read_nifti(path: str | Sequence[str]) -> list[LayerData]:
     InputError
         If the file is missing, damaged, or neither 3-D nor 4-D.
     """
-    file = Path(str(path)).expanduser()
+    file = user_path(str(path))
     image = open_image(file, "image")
     if image.ndim not in (3, 4):
         raise InputError(file, f"has {image.ndim} dimensions.", "Give a 3-D or 4-D image.")

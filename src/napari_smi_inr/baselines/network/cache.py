@@ -30,7 +30,7 @@ from ...acquisition import B0_THRESHOLD, Acquisition
 from ...dataset import DiffusionDataset
 from ...errors import InputError
 from ...inr.tensor_file import content_of
-from ...io.files import output_folder, readable_file, replacing
+from ...io.files import is_missing, output_folder, readable_file, replacing, user_path
 from ...io.json_text import parse_object
 from ...parameters import TABLE_VERSION
 from .config import NetworkConfig
@@ -127,7 +127,7 @@ class Cache:
         if place == "auto":
             self.folder = platformdirs.user_cache_path("napari-smi-inr", appauthor=False) / "networks"
         elif place != "off":
-            self.folder = Path(place).expanduser()
+            self.folder = user_path(place)
 
     def path(self, depends: Mapping[str, Any]) -> Path | None:
         """Where a network is or would be kept."""
@@ -188,7 +188,7 @@ def _pack(depends: Mapping[str, Any], kept: Kept) -> bytes:
 
 
 def _read(path: Path, depends: Mapping[str, Any]) -> Kept:
-    if path.exists():  # else what opens it says that it is not there
+    if not is_missing(path):  # else what opens it says that it is not there
         readable_file(path, "trained network")
     if path.stat().st_size > _LARGEST:
         raise ValueError("it is too large")

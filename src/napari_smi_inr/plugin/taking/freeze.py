@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...estimation.with_fod import WithFod
+from ...io.files import user_path
 from ...io.maps import map_name, save_fod, save_map
 from ...parameters import FOD, PARAMETERS
 from ...sampling.field import Field
@@ -240,7 +241,7 @@ def write_frozen(frozen: Frozen, path: str | Path) -> list[Path]:
     """
     from ...results import record_of  # brings torch
 
-    base = Path(path).expanduser()
+    base = user_path(path)
     prefix = base.name.removesuffix(".gz").removesuffix(".nii")
     region = "whole volume" if frozen.freezing.whole else "what was in view"
     record = {**record_of(frozen.field), "Sampling": {"SamplesPerVoxel": frozen.freezing.factor, "Region": region}}
