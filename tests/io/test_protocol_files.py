@@ -7,7 +7,7 @@ from scipy.io import savemat
 
 from napari_smi_inr.acquisition import Acquisition
 from napari_smi_inr.errors import InputError
-from napari_smi_inr.io.b_tensor_table import LARGEST_ASYMMETRY, ORDERS, from_six
+from napari_smi_inr.io.b_tensor_table import LARGEST_ASYMMETRY, ORDERS, from_six, table_of_tensors
 from napari_smi_inr.io.fsl_axes import scanner_to_fsl
 from napari_smi_inr.io.scan import load_scan
 from scan_files import AFFINES, ScanFiles, small_dataset
@@ -98,6 +98,15 @@ def test_a_little_asymmetry_is_said_and_more_is_refused(bare):
         else:
             with pytest.raises(InputError, match=word):
                 load_scan(**scan.arguments())
+
+
+def test_what_is_left_of_nothing_by_rounding_has_no_shape():
+    """Eigenvalues of almost nothing but off-diagonals: their sum rounds to zero where the trace does not."""
+    nothing = [[0, -1.20887435e-06, -7.0254632e-07], [-1.20887435e-06, 0, 5.22168772e-07]]
+    nothing.append([nothing[0][2], nothing[1][2], 6.8430267e-25])
+    table = table_of_tensors(np.array([nothing, np.diag([1.0, 0, 0])]), "b.btens", ())
+    np.testing.assert_array_equal(table.b_delta, 1.0)
+    np.testing.assert_array_equal(np.abs(table.directions), [[0, 0, 0], [1, 0, 0]])
 
 
 def test_what_the_greatest_asymmetry_left_out_costs():

@@ -136,7 +136,7 @@ def _parts(
     """(V,) b-values and shapes, (V, 3) axes and (V,) b ε [ms/µm²] of the nearest axially symmetric tensors."""
     b = np.trace(tensors, axis1=1, axis2=2)
     symmetric = (tensors + tensors.swapaxes(1, 2)) / 2
-    some = np.where((b > 0)[:, None, None], symmetric, np.eye(3))  # nothing has no shape
+    some = np.where((b > _SHAPELESS)[:, None, None], symmetric, np.eye(3))  # of a trace that can be divided by
     parts = axially_symmetric(some[None], np.tile([0.0, 0.0, 1.0], (len(b), 1)))
     _, shape, axis, asymmetry = (part[0] for part in parts)
     return np.maximum(b, 0.0), shape, axis, np.maximum(b, 0.0) * np.linalg.norm(asymmetry, axis=1)
