@@ -343,6 +343,11 @@ def test_which_file_goes_first(scan):
     assert "bval" in load_scan(**scan.arguments(), bval=scan / "dwi.bval", bdelta=1).read_from
     with pytest.raises(InputError, match="tells the shapes of its b-tensors"):
         load_scan(**scan.arguments(), gradients=scan / "dwi.btens", bdelta=1)
+    (scan / "kept").rename(scan / "dwi.bdelta")
+    (scan / "dwi.bval").rename(scan / "kept")
+    told = "dwi.bdelta was not used: dwi.btens tells the shapes of its b-tensors."
+    assert told in load_scan(**scan.arguments()).notes
+    (scan / "kept").rename(scan / "dwi.bval")
     with pytest.raises(InputError, match="cannot be given in files of their own"):
         load_scan(**scan.arguments(), bval=scan / "dwi.bval", gradients=scan / "dwi.btens")
 

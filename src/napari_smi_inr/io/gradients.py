@@ -94,6 +94,8 @@ def read_gradients(
     elif bdelta is not None:
         fault = "tells the shapes of its b-tensors; they cannot be given as bdelta, too."
         raise InputError(files["gradients"], fault, "Leave out bdelta, or give bval and bvec with it.")
+    elif (unused := find_sidecar(dwi, BDELTA_SUFFIXES)) is not None:
+        shape_note = f"{unused.name} was not used: {files['gradients'].name} tells the shapes of its b-tensors."
     directions, length_note = _mend_lengths(table.directions, table.b, shapes, b0_threshold)
     main = files.get("gradients")
     blamed = {"b": main or files.get("bval"), "b_delta": files.get("bdelta") or main}
