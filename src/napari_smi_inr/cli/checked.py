@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ def load_checked(
     dwi: Sequence[Path],
     mask: Path | None,
     noise: Noise,
-    given: Mapping[str, Any],
     loss: str = LEAST_SQUARES,
     lmax: int | None = None,
+    **given: Any,
 ) -> tuple[DiffusionDataset, str]:
     """Read a scan and look for what would make a fit silently wrong.
 
@@ -30,10 +30,10 @@ def load_checked(
         The scan, of one series or several, and the voxels to fit.
     noise
         Its noise level.
-    given
-        Everything else, by the names of the arguments of :func:`napari_smi_inr.load`.
     loss, lmax
         Of the fit to come.
+    **given
+        Everything else, as for :func:`napari_smi_inr.load`.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -134,9 +134,20 @@ def fit(
         sigma = before.noise if sigma is None else sigma
         bvec_axes = bvec_axes or before.bvec_axes
         b0_threshold = before.b0_threshold if b0_threshold is None else b0_threshold
-    files: dict[str, Any] = {"bval": bval, "bvec": bvec, "bdelta": bdelta, "gradients": gradients, "grad_dev": grad_dev}
-    files |= {"bvec_axes": bvec_axes, "b0_threshold": b0_threshold}
-    dataset, told = load_checked(dwi, mask, sigma, files, getattr(config, "loss", LEAST_SQUARES), config.lmax)
+    dataset, told = load_checked(
+        dwi,
+        mask,
+        sigma,
+        getattr(config, "loss", LEAST_SQUARES),
+        config.lmax,
+        bval=bval,
+        bvec=bvec,
+        bdelta=bdelta,
+        gradients=gradients,
+        grad_dev=grad_dev,
+        bvec_axes=bvec_axes,
+        b0_threshold=b0_threshold,
+    )
     typer.echo(told + "\n")
     tell_changed_inputs(before, dataset)
     name = dwi[0].name.removesuffix(".gz").removesuffix(".nii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -50,13 +50,16 @@ def info(
     else:
         from ..io.noise import parse_noise
 
-        given: dict[str, Any] = {
-            "bval": bval,
-            "bvec": bvec,
-            "bdelta": bdelta,
-            "gradients": gradients,
-            "grad_dev": grad_dev,
-        }
-        given |= {"bvec_axes": bvec_axes, "b0_threshold": b0_threshold}
-        told = load_checked(paths, mask, parse_noise(noise or ""), given)[1]
+        _, told = load_checked(
+            paths,
+            mask,
+            parse_noise(noise or ""),
+            bval=bval,
+            bvec=bvec,
+            bdelta=bdelta,
+            gradients=gradients,
+            grad_dev=grad_dev,
+            bvec_axes=bvec_axes,
+            b0_threshold=b0_threshold,
+        )
         typer.echo(told + ("\n\n" + recorded if recorded else ""))
