@@ -116,5 +116,5 @@ def test_what_is_refused_while_others_run_is_told_once():
     queue.accepted()
     for words in ("sbatch: error: full", "sbatch: error: full", "sbatch: error: fuller\nBatch job submission failed"):
         queue.refused(RuntimeError(f"Command exited with non-zero exit code.\nstderr:\n{words}\n"))
-    assert "a further job (full)" in queue.news()
+    assert "a further job (full; fuller; Batch job submission failed)" in queue.news()
     assert queue.news() == ""

@@ -24,7 +24,7 @@ class Queue:
     def __init__(self) -> None:
         self._any_accepted = False
         self._refusals: set[str] = set()
-        self._untold = ""
+        self._untold: list[str] = []
 
     def accepted(self) -> None:
         """A job waits or runs."""
@@ -35,7 +35,7 @@ class Queue:
         words = _words(error)
         if words not in self._refusals:
             self._refusals.add(words)
-            self._untold = self._untold or words
+            self._untold.append(words)
 
     def news(self) -> str:
         """Give what has not been told yet.
@@ -45,7 +45,7 @@ class Queue:
         InputError
             If no job has ever been taken: the next one will not be either.
         """
-        words, self._untold = self._untold, ""
+        words, self._untold = "; ".join(self._untold), []
         if not words:
             return ""
         if not self._any_accepted:
