@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ..errors import require_library
-from ..io.files import output_folder, replacing
+from ..io.files import output_file, replacing
 from .style import DPI, FAINT, INK, LINE, NOTE, PAPER, SMALL, TITLE
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     InputError
         If it cannot be written.
     """
-    target = output_folder(Path(path).parent) / Path(path).name
+    target = output_file(path)
     with replacing(target) as stream:
         figure.savefig(stream, format=target.suffix.lstrip("."))
     return target

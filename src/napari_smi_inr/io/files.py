@@ -97,6 +97,18 @@ def output_folder(folder: str | Path) -> Path:
     return folder
 
 
+def output_file(path: str | Path) -> Path:
+    """A file to be written, its folder made.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made.
+    """
+    target = user_path(path)
+    return output_folder(target.parent) / target.name
+
+
 def sidecar_of(image: Path) -> Path:
     """The JSON beside an image that describes it."""
     return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")

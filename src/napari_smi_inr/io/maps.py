@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..parameters import FOD, PARAMETERS, Parameter
-from .files import output_folder
+from .files import output_file, output_folder
 from .nifti import write_image
 from .sidecar import write_sidecar
 
@@ -98,7 +98,7 @@ def save_map(
     InputError
         If the file cannot be written.
     """
-    target = output_folder(Path(path).parent) / Path(path).name
+    target = output_file(path)
     write_image(target, values, affine, described=True)
     write_sidecar(target, {**about(PARAMETERS[symbol], record), **MODEL, **record})
     return target
@@ -129,7 +129,7 @@ def save_fod(
     InputError
         If the number of coefficients belongs to no even lmax, or the file cannot be written.
     """
-    target = output_folder(Path(path).parent) / Path(path).name
+    target = output_file(path)
     meaning = about_fod(fod.shape[3])
     write_image(target, np.nan_to_num(fod), affine, described=True)
     write_sidecar(target, {**meaning, **MODEL, **record})

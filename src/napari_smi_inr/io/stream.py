@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .files import output_folder, replacing, sidecar_of, user_path
+from .files import output_file, replacing, sidecar_of
 
 _COPIED = 1 << 20  # bytes at a time
 _LARGEST_AXIS = np.iinfo(np.int16).max  # of a NIfTI-1 header
@@ -46,7 +46,7 @@ def stream_image(
     InputError
         If the name or the size does not suit NIfTI, or the file cannot be written.
     """
-    target = output_folder(user_path(path).parent) / Path(path).name
+    target = output_file(path)
     if not target.name.endswith((".nii", ".nii.gz")):
         raise InputError(target, "is not a name for a NIfTI image.", "End it in .nii.gz or .nii.")
     if max(shape) > _LARGEST_AXIS:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from napari.utils.notifications import show_error, show_info
 
 from ...errors import InputError
-from ...io.files import output_folder, replacing, user_path
+from ...io.files import output_file, replacing
 from .._qt.bit_by_bit import BitByBit, run_through
 from .._qt.clipboard import ask_for_file, copy_picture
 from ..fitting.fit_controller import explain
@@ -103,7 +103,7 @@ def save_picture(picture: Picture, path: str | Path, dpi: float) -> Path:
     """
     from PIL import Image
 
-    target = output_folder(user_path(path).parent) / Path(path).name
+    target = output_file(path)
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise InputError(target, "is no name for a picture.", f"End it in {', '.join(FORMATS)}.")

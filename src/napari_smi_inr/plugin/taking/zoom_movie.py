@@ -14,7 +14,7 @@ import numpy as np
 from napari.utils.notifications import show_info
 
 from ...errors import InputError, require_library
-from ...io.files import output_folder, user_path
+from ...io.files import output_file
 from .._qt.bit_by_bit import run_through
 from .._qt.clipboard import ask_for_file
 from ..napari_compat import camera, unwrapped
@@ -177,7 +177,7 @@ def zoom_movie(viewer: napari.viewer.Viewer, path: Path | None = None, flight: F
 
 
 def _target(path: str | Path) -> Path:
-    target = output_folder(user_path(path).parent) / Path(path).name
+    target = output_file(path)
     if target.suffix.lower() not in FORMATS:
         raise InputError(target, "is no name for a movie.", f"End it in {' or '.join(FORMATS)}.")
     if target.suffix.lower() == ".mp4":
